@@ -1,0 +1,35 @@
+//! testhide's build agent: claims builds, runs their steps, delivers what they say.
+//!
+//! The agent connects outwards to one server and needs nothing else. Three parts, each usable without the one above it:
+//!
+//! * `spool` keeps what an attempt produced on this machine's disk until the server has it,
+//! * `run` runs attempts and writes the spool,
+//! * `session` takes work from the server and delivers the spool; after any break it goes on from the last stored record.
+//!
+//! An agent that is killed loses nothing that it has written: its next start ends what was left running, says so in the build's
+//! log, and delivers. Deliberately absent: any way for the server to reach this machine by itself, and any secret of the agent in
+//! the environment of a step.
+
+mod agent;
+pub mod cli;
+mod clock;
+mod config;
+mod crypto;
+mod enroll;
+mod error;
+mod files;
+mod keys;
+mod run;
+mod session;
+mod spool;
+
+#[cfg(test)]
+mod tests;
+
+pub use agent::{Agent, AgentOptions, run};
+pub use config::{Config, PythonEnv, default_dir};
+pub use crypto::install_crypto;
+pub use enroll::enroll;
+pub use error::AgentError;
+pub use keys::AgentKey;
+pub use spool::SpoolError;

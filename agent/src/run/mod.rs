@@ -1,0 +1,18 @@
+//! Runs attempts: a clean workspace, the source, the steps, and everything they leave ended.
+//!
+//! A step is one process group with an environment of its own; what it writes goes to the spool as it comes. Nothing here
+//! knows of a connection: an attempt runs the same while the server is away.
+
+mod attempt;
+mod attempts;
+mod environment;
+mod exec;
+mod leftovers;
+mod log;
+mod output;
+mod source;
+mod steps;
+mod stop;
+mod workspace;
+
+pub(crate) use attempts::{Attempts, Setup};

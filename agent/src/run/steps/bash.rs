@@ -1,0 +1,87 @@
+//! `bash`: a script that ends at its first error.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::Instant;
+
+use super::context::{Outcome, StepContext};
+use crate::run::environment;
+use crate::run::exec::{self, Ending, Voice};
+use crate::run::leftovers;
+use crate::spool::GroupRecord;
+
+/// Runs the script in the workspace. It stands in a file outside of it, so that a step that cleans up cannot pull it
+/// from under the shell.
+pub(super) async fn run(
+    script: &str,
+    env: &BTreeMap<String, String>,
+    timeout_seconds: Option<u32>,
+    context: &mut StepContext<'_>,
+) -> Outcome {
+    let command = match prepare(script, env, context).await {
+        Ok(command) => command,
+        Err(message) => return Outcome::failed(None, message),
+    };
+    let limit = timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let own_deadline = limit.map(|limit| Instant::now() + limit);
+    let deadline = own_deadline.map_or(context.deadline, |own| own.min(context.deadline));
+    let spool = context.spool;
+    let remember = async |pgid: u32| {
+        // A process that has ended already leaves nothing to remember.
+        let Some(started) = leftovers::started(pgid) else {
+            return;
+        };
+        if let Err(error) = spool.write_group(GroupRecord { pgid, started }) {
+            tracing::warn!(build.id = %spool.lease().build, %error, "cannot remember a step's process group");
+        }
+    };
+    match exec::execute(
+        command,
+        Voice::Own,
+        context.log,
+        deadline,
+        &mut context.stop,
+        remember,
+    )
+    .await
+    {
+        Ok(Ending::Exited(status)) if status.success() => Outcome::passed(status.code(), None),
+        Ok(Ending::Exited(status)) => Outcome::failed(status.code(), exec::describe(status)),
+        Ok(Ending::TimedOut) => {
+            Outcome::timed_out(match limit.filter(|_| own_deadline == Some(deadline)) {
+                Some(limit) => format!("ended by its time limit of {} s", limit.as_secs()),
+                None => "ended by the time limit of the build".to_owned(),
+            })
+        }
+        Ok(Ending::Stopped(stop)) => Outcome::stopped(&stop),
+        Err(error) => Outcome::failed(None, format!("`bash` cannot be run: {error}")),
+    }
+}
+
+async fn prepare(
+    script: &str,
+    env: &BTreeMap<String, String>,
+    context: &StepContext<'_>,
+) -> Result<Command, String> {
+    let variables =
+        environment::for_step(context.assignment, context.commit, context.workspace, env)
+            .map_err(|name| format!("the environment variable `{name}` cannot be set"))?;
+    let file: PathBuf = context
+        .workspace
+        .scratch
+        .join(format!("step-{}.sh", context.index));
+    tokio::fs::write(&file, script)
+        .await
+        .map_err(|error| format!("the script cannot be written: {error}"))?;
+    let mut command = Command::new("bash");
+    command
+        .args(["-e", "-o", "pipefail"])
+        .arg(file)
+        .current_dir(&context.workspace.dir)
+        .env_clear()
+        .envs(variables);
+    Ok(command)
+}

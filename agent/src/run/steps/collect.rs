@@ -1,0 +1,313 @@
+//! Finds files of the workspace and copies them to the spool. Links are not followed, neither to files nor to folders: a build may
+//! deliver what it made, not what the agent's machine holds.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use globset::{GlobBuilder, GlobMatcher};
+use testhide_protocol::wire::{FileKind, RecordBody};
+use tokio::runtime::Handle;
+
+use super::context::{Outcome, StepContext};
+use crate::clock;
+use crate::run::stop::Stop;
+use crate::spool::{JournalWriter, Spool};
+
+/// The most files that one step delivers.
+const MAX_FILES: usize = 10_000;
+
+/// The most entries that are looked at: a bound for a workspace that was made to be endless.
+const MAX_ENTRIES: usize = 2_000_000;
+
+/// How much is copied between two looks at whether to stop.
+const COPY_PART: u64 = 8 * 1024 * 1024;
+
+/// What to deliver.
+pub(super) struct Collection {
+    /// Which files, below the workspace.
+    pub(super) glob: String,
+    /// Where they are kept.
+    pub(super) folder: String,
+    /// What they are.
+    pub(super) kind: FileKind,
+}
+
+/// Delivers files; a step that finds none has failed.
+pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_>) -> Outcome {
+    let (matcher, folder) = match (matcher(&collection.glob), folder(&collection.folder)) {
+        (Ok(matcher), Ok(folder)) => (matcher, folder),
+        (Err(message), _) | (_, Err(message)) => return Outcome::failed(None, message),
+    };
+    let enough = Arc::new(AtomicBool::new(false));
+    let worker = Worker {
+        root: context.workspace.dir.clone(),
+        matcher,
+        folder,
+        kind: collection.kind,
+        spool: Arc::clone(context.spool),
+        journal: context.log.journal().clone(),
+        step: context.index,
+        first_file: *context.next_file,
+        enough: Arc::clone(&enough),
+        runtime: Handle::current(),
+    };
+    let mut work = tokio::task::spawn_blocking(move || worker.run());
+    let mut cut_short: Option<Option<Stop>> = None;
+    let result = loop {
+        tokio::select! {
+            result = &mut work => break result,
+            stop = context.stop.stopped(), if cut_short.is_none() => cut_short = Some(Some(stop)),
+            () = tokio::time::sleep_until(context.deadline), if cut_short.is_none() => cut_short = Some(None),
+        }
+        enough.store(true, Ordering::Relaxed);
+    };
+    let (count, result) = result.unwrap_or_else(|error| (0, Err(io::Error::other(error))));
+    *context.next_file += count;
+    match (result, cut_short) {
+        (_, Some(Some(stop))) => Outcome::stopped(&stop),
+        (_, Some(None)) => Outcome::timed_out("ended by the time limit of the build".to_owned()),
+        (Err(error), None) => Outcome::failed(None, format!("files cannot be copied: {error}")),
+        (Ok(()), None) if count == 0 => {
+            Outcome::failed(None, format!("no file matches `{}`", collection.glob))
+        }
+        (Ok(()), None) if count == 1 => Outcome::passed(None, Some("1 file".to_owned())),
+        (Ok(()), None) => Outcome::passed(None, Some(format!("{count} files"))),
+    }
+}
+
+/// Walks and copies, on a thread that may wait for the disk.
+struct Worker {
+    root: PathBuf,
+    matcher: GlobMatcher,
+    folder: String,
+    kind: FileKind,
+    spool: Arc<Spool>,
+    journal: JournalWriter,
+    step: u32,
+    first_file: u32,
+    enough: Arc<AtomicBool>,
+    runtime: Handle,
+}
+
+impl Worker {
+    /// How many files were delivered, and what ended it.
+    fn run(&self) -> (u32, io::Result<()>) {
+        let mut count = 0;
+        let result = find(&self.root, &self.matcher, &self.enough).and_then(|files| {
+            for path in files {
+                if self.enough.load(Ordering::Relaxed) {
+                    break;
+                }
+                // A file that is gone or has become something else since it was found is no file of this build.
+                if self.deliver(&path, self.first_file + count)? {
+                    count += 1;
+                }
+            }
+            Ok(())
+        });
+        (count, result)
+    }
+
+    fn deliver(&self, path: &Path, number: u32) -> io::Result<bool> {
+        let Some(mut source) = open(path)? else {
+            return Ok(false);
+        };
+        let modified_at = source.metadata()?.modified().ok().map(clock::timestamp);
+        let mut copy = File::create(self.spool.file(number))?;
+        let mut size = 0;
+        loop {
+            let part = io::copy(&mut (&mut source).take(COPY_PART), &mut copy)?;
+            size += part;
+            if part < COPY_PART {
+                break;
+            }
+            if self.enough.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+        }
+        let relative = name(path.strip_prefix(&self.root).unwrap_or(path));
+        let path = if self.folder.is_empty() {
+            relative
+        } else {
+            format!("{}/{relative}", self.folder)
+        };
+        let (kind, step) = (self.kind, self.step);
+        let record = RecordBody::File {
+            file: number,
+            kind,
+            step,
+            path,
+            size,
+            modified_at,
+        };
+        self.runtime.block_on(self.journal.record(record));
+        Ok(true)
+    }
+}
+
+/// Every matching file, sorted by path.
+fn find(root: &Path, matcher: &GlobMatcher, enough: &AtomicBool) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut seen = 0;
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            seen += 1;
+            if seen > MAX_ENTRIES {
+                return Err(io::Error::other(format!(
+                    "the workspace holds more than {MAX_ENTRIES} entries"
+                )));
+            }
+            // Of the entry itself: a link is neither a file nor a folder here.
+            let kind = entry.file_type()?;
+            let path = entry.path();
+            if kind.is_dir() {
+                if entry.file_name() != ".git" {
+                    folders.push(path);
+                }
+            } else if kind.is_file() && matcher.is_match(path.strip_prefix(root).unwrap_or(&path)) {
+                found.push(path);
+                if found.len() > MAX_FILES {
+                    return Err(io::Error::other(format!(
+                        "more than {MAX_FILES} files match"
+                    )));
+                }
+            }
+        }
+        if enough.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Opens a file that is a file; nothing when it is none any more.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        // Not through a link, and without waiting for the other end of a pipe.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        options.custom_flags(i32::try_from(flags).unwrap_or_default());
+    }
+    match options.open(path) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        #[cfg(unix)]
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn matcher(glob: &str) -> Result<GlobMatcher, String> {
+    let inside = glob.strip_prefix("./").unwrap_or(glob);
+    if inside.is_empty()
+        || inside.starts_with(['/', '\\'])
+        || inside.split(['/', '\\']).any(|part| part == "..")
+    {
+        return Err(format!("the glob `{glob}` is not below the workspace"));
+    }
+    let glob = GlobBuilder::new(inside).literal_separator(true).build();
+    Ok(glob.map_err(|error| error.to_string())?.compile_matcher())
+}
+
+/// A folder's name as kept: relative, with `/`.
+fn folder(target: &str) -> Result<String, String> {
+    let parts: Vec<_> = target
+        .split(['/', '\\'])
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    if target.starts_with(['/', '\\'])
+        || parts.iter().any(|part| *part == ".." || part.contains(':'))
+    {
+        return Err(format!("the target `{target}` is not a relative folder"));
+    }
+    Ok(parts.join("/"))
+}
+
+/// A file's name as kept.
+fn name(relative: &Path) -> String {
+    let parts: Vec<_> = relative
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    parts.join("/")
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::tests::Scratch;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn files_are_found_below_the_workspace_and_not_through_links() {
+        let scratch = Scratch::new();
+        let root = scratch.path().join("workspace");
+        let outside = scratch.path().join("outside");
+        for file in [
+            "a.xml",
+            "reports/b.xml",
+            "x/reports/c.xml",
+            "x/reports/deep/d.xml",
+            ".git/e.xml",
+        ] {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), file).unwrap();
+        }
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("secret.xml"), "secret").unwrap();
+        symlink(&outside, root.join("linked")).unwrap();
+        symlink(outside.join("secret.xml"), root.join("reports/secret.xml")).unwrap();
+        let check = |glob: &str, expected: &[&str]| {
+            let found = find(&root, &matcher(glob).unwrap(), &AtomicBool::new(false)).unwrap();
+            let names: Vec<_> = found
+                .iter()
+                .map(|path| name(path.strip_prefix(&root).unwrap()))
+                .collect();
+            assert_eq!(names, expected, "{glob}");
+        };
+        check("*.xml", &["a.xml"]);
+        check("./a.xml", &["a.xml"]);
+        check("**/reports/*.xml", &["reports/b.xml", "x/reports/c.xml"]);
+        check(
+            "**/*.xml",
+            &[
+                "a.xml",
+                "reports/b.xml",
+                "x/reports/c.xml",
+                "x/reports/deep/d.xml",
+            ],
+        );
+        check("none/*", &[]);
+        assert!(open(&root.join("reports/secret.xml")).unwrap().is_none());
+        assert!(open(&root).unwrap().is_none());
+    }
+
+    #[test]
+    fn names_stay_inside() {
+        for glob in ["", "/etc/*", "../x", "a/../../x", "[", "..\\x"] {
+            assert!(matcher(glob).is_err(), "{glob}");
+        }
+        let check = |target: &str, expected: Option<&str>| {
+            assert_eq!(folder(target).ok().as_deref(), expected, "{target}");
+        };
+        check("", Some(""));
+        check("build_logs/", Some("build_logs"));
+        check("./a//b", Some("a/b"));
+        check("/etc", None);
+        check("a/../..", None);
+        check("C:\\x", None);
+    }
+}

@@ -1,0 +1,13 @@
+//! One connection to the server: who we are, what we hold, then work in and records out.
+//!
+//! A session owns no state that matters. Records lie in the spool; the server says how far it has them; after any break the
+//! next session goes on from there.
+
+mod backoff;
+mod connect;
+mod cursor;
+mod deliver;
+mod handshake;
+mod serve;
+
+pub(crate) use serve::serve_forever;

@@ -1,0 +1,7 @@
+//! What the tests of this crate share, and the tests that need more than one part.
+
+mod journal;
+mod session;
+mod support;
+
+pub(crate) use support::{Scratch, assignment, bash, entries, lease, within};

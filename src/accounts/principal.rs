@@ -1,0 +1,118 @@
+//! Who stands behind a request, with the rights of this moment.
+
+use super::rules::PermissionSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use testhide_protocol::api::ProjectPermission;
+use testhide_protocol::{ProjectId, Timestamp, UserId};
+
+/// A user, as one request knows it. Made anew for each request; keep it no longer than that.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// Who.
+    pub user: UserId,
+    /// Log-in name.
+    pub username: String,
+    /// May do everything.
+    pub superuser: bool,
+    grants: Arc<BTreeMap<ProjectId, PermissionSet>>,
+    /// When the API token that it came with ends: tokens made with it end no later.
+    token_ends_at: Option<Timestamp>,
+}
+
+impl Principal {
+    /// A user without rights in any project.
+    #[must_use]
+    pub fn new(user: UserId, username: impl Into<String>, superuser: bool) -> Self {
+        Self {
+            user,
+            username: username.into(),
+            superuser,
+            grants: Arc::default(),
+            token_ends_at: None,
+        }
+    }
+
+    /// The server itself, for use cases that it starts on its own. It is no stored user and has no token.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(UserId::from_bytes([0; 16]), "system", true)
+    }
+
+    /// The same with exactly these permissions in `project`.
+    #[must_use]
+    pub fn granting(
+        self,
+        project: ProjectId,
+        permissions: impl IntoIterator<Item = ProjectPermission>,
+    ) -> Self {
+        let mut grants = Arc::unwrap_or_clone(self.grants);
+        grants.insert(project, permissions.into_iter().collect());
+        Self {
+            grants: Arc::new(grants),
+            ..self
+        }
+    }
+
+    pub(super) fn with_grants(
+        self,
+        grants: impl IntoIterator<Item = (ProjectId, PermissionSet)>,
+    ) -> Self {
+        Self {
+            grants: Arc::new(grants.into_iter().collect()),
+            ..self
+        }
+    }
+
+    pub(super) fn until(self, token_ends_at: Option<Timestamp>) -> Self {
+        Self {
+            token_ends_at,
+            ..self
+        }
+    }
+
+    pub(super) fn token_ends_at(&self) -> Option<Timestamp> {
+        self.token_ends_at
+    }
+
+    /// Whether it may do `op` in `project`. Nothing may be done without READ, because the project is not visible then.
+    #[must_use]
+    pub fn may(&self, op: ProjectPermission, project: ProjectId) -> bool {
+        let granted = || self.grants.get(&project).copied().unwrap_or_default();
+        self.superuser || (granted().contains(ProjectPermission::Read) && granted().contains(op))
+    }
+
+    /// The projects that exist for it.
+    #[must_use]
+    pub fn visible_projects(&self) -> Visible {
+        if self.superuser {
+            return Visible::All;
+        }
+        let readable = self.grants.keys().copied();
+        Visible::Only(
+            readable
+                .filter(|project| self.may(ProjectPermission::Read, *project))
+                .collect(),
+        )
+    }
+}
+
+/// The projects that exist for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Visible {
+    /// Every project.
+    All,
+    /// These.
+    Only(BTreeSet<ProjectId>),
+}
+
+impl Visible {
+    /// Whether `project` is among them.
+    #[must_use]
+    pub fn contains(&self, project: ProjectId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(projects) => projects.contains(&project),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The start and end of an agent's connection: who it is, what it holds.
+
+use super::error::AgentsError;
+use super::model::{AgentRecord, Introduction};
+use super::store::{AGENTS, Agents};
+use crate::events;
+use ring::signature::{ED25519, UnparsedPublicKey};
+use testhide_protocol::AgentId;
+use testhide_protocol::api::Event;
+use testhide_protocol::wire::{AgentMessage, Lease, PROTOCOL_VERSION, Resume, challenge_text};
+use tokio_util::sync::CancellationToken;
+
+/// An agent that proved who it is.
+#[derive(Debug, Clone)]
+pub(super) struct Connected {
+    pub agent: AgentId,
+    pub name: String,
+    pub labels: Vec<String>,
+    pub capacity: u32,
+    pub session: u64,
+    pub resume: Vec<Resume>,
+}
+
+/// Why a connection is not taken: code, sentence, whether trying again may help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Turned {
+    pub code: &'static str,
+    pub reason: String,
+    pub retry: bool,
+}
+
+impl Turned {
+    pub(super) fn for_good(code: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+            retry: false,
+        }
+    }
+
+    pub(super) fn for_now(code: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+            retry: true,
+        }
+    }
+}
+
+impl Agents {
+    /// Checks the answer to a challenge and opens the session.
+    pub(super) async fn connect(
+        &self,
+        nonce: &str,
+        hello: AgentMessage,
+        kick: CancellationToken,
+    ) -> Result<Connected, Turned> {
+        let AgentMessage::Hello {
+            protocol,
+            agent,
+            signature,
+            version,
+            platform,
+            labels,
+            capacity,
+            holding,
+        } = hello
+        else {
+            return Err(Turned::for_good(
+                "hello_expected",
+                "the first frame must be `hello`",
+            ));
+        };
+        if protocol != PROTOCOL_VERSION {
+            let reason = format!(
+                "the server speaks protocol {PROTOCOL_VERSION}, the agent {protocol}; update the older one"
+            );
+            return Err(Turned::for_good("protocol", reason));
+        }
+        let failed = |error: AgentsError| Turned::for_now("store", error.to_string());
+        let record = self
+            .storage
+            .read(|rtxn| AGENTS.read(rtxn)?.get(&agent))
+            .map_err(|error| failed(error.into()))?;
+        let known = record.filter(|record| proves(record, nonce, &signature));
+        let Some(record) = known else {
+            return Err(Turned::for_good(
+                "unknown_agent",
+                "no such agent, or it does not hold its key; enrol it again",
+            ));
+        };
+        let introduction = Introduction {
+            labels,
+            capacity,
+            version,
+            platform,
+        };
+        let introduction = introduction
+            .checked()
+            .map_err(|error| Turned::for_good("invalid_agent", error.to_string()))?;
+        let session = self.live.open(
+            agent,
+            record.name.clone(),
+            introduction.labels.clone(),
+            kick,
+        );
+        self.builds.set_connected(self.live.connected());
+        let resume = match self.take_in(&record, &introduction, &holding).await {
+            Ok(resume) => resume,
+            Err(error) => {
+                self.disconnect(agent, session).await;
+                return Err(failed(error));
+            }
+        };
+        let Introduction {
+            labels, capacity, ..
+        } = introduction;
+        Ok(Connected {
+            agent,
+            name: record.name,
+            labels,
+            capacity,
+            session,
+            resume,
+        })
+    }
+
+    async fn take_in(
+        &self,
+        record: &AgentRecord,
+        introduction: &Introduction,
+        holding: &[Lease],
+    ) -> Result<Vec<Resume>, AgentsError> {
+        let now = self.clock.now();
+        let known = AgentRecord {
+            labels: introduction.labels.clone(),
+            capacity: introduction.capacity,
+            version: introduction.version.clone(),
+            platform: introduction.platform.clone(),
+            last_seen_at: Some(now),
+            ..record.clone()
+        };
+        self.storage
+            .write(move |wtxn| {
+                AGENTS.write(wtxn)?.put(&known.id, &known)?;
+                events::append(wtxn, now, None, &Event::AgentConnected { agent: known.id })?;
+                Ok::<_, AgentsError>(())
+            })
+            .await?;
+        Ok(self.builds.resume(record.id, holding).await?)
+    }
+
+    /// Ends a session; nothing when a newer one took its place.
+    pub(super) async fn disconnect(&self, agent: AgentId, session: u64) {
+        if !self.live.close(agent, session) {
+            return;
+        }
+        self.builds.set_connected(self.live.connected());
+        let now = self.clock.now();
+        let written = self.storage.write(move |wtxn| {
+            let mut agents = AGENTS.write(wtxn)?;
+            if let Some(mut record) = agents.get(&agent)? {
+                record.last_seen_at = Some(now);
+                agents.put(&agent, &record)?;
+            }
+            events::append(wtxn, now, None, &Event::AgentDisconnected { agent })?;
+            Ok::<_, AgentsError>(())
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(agent.id = %agent, "failed to store the end of agent {agent}'s connection: {error}");
+        }
+    }
+}
+
+fn proves(record: &AgentRecord, nonce: &str, signature: &str) -> bool {
+    let Ok(signature) = data_encoding::HEXLOWER_PERMISSIVE.decode(signature.as_bytes()) else {
+        return false;
+    };
+    let key = UnparsedPublicKey::new(&ED25519, record.public_key);
+    key.verify(&challenge_text(nonce, record.id), &signature)
+        .is_ok()
+}

@@ -1,0 +1,71 @@
+//! Frames of an agent, read and bounded.
+
+use bytes::Bytes;
+use testhide_protocol::wire::{AgentMessage, Chunk, Frame, Lease, RecordBody};
+
+/// Longest text frame.
+const MAX_TEXT: usize = 64 * 1024;
+
+/// What an agent sent.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// A stretch of a log.
+    Chunk {
+        lease: Lease,
+        seq: u64,
+        chunk: Chunk,
+    },
+    /// A part of a file.
+    FilePart {
+        lease: Lease,
+        file: u32,
+        offset: u64,
+        data: Bytes,
+    },
+    /// A journal record.
+    Record {
+        lease: Lease,
+        seq: u64,
+        body: RecordBody,
+    },
+    /// An assignment that is not taken.
+    Declined { lease: Lease, reason: String },
+    /// Only a sign of life.
+    Heartbeat,
+}
+
+/// Reads a binary frame.
+pub(super) fn binary(bytes: Bytes) -> Result<Incoming, String> {
+    match Frame::decode(bytes).map_err(|error| error.to_string())? {
+        Frame::Chunk { lease, seq, chunk } => Ok(Incoming::Chunk { lease, seq, chunk }),
+        Frame::File {
+            lease,
+            file,
+            offset,
+            data,
+        } => Ok(Incoming::FilePart {
+            lease,
+            file,
+            offset,
+            data,
+        }),
+    }
+}
+
+/// Reads a text frame.
+pub(super) fn text(text: &str) -> Result<Incoming, String> {
+    match message(text)? {
+        AgentMessage::Heartbeat { .. } => Ok(Incoming::Heartbeat),
+        AgentMessage::Record { lease, seq, body } => Ok(Incoming::Record { lease, seq, body }),
+        AgentMessage::Declined { lease, reason } => Ok(Incoming::Declined { lease, reason }),
+        AgentMessage::Hello { .. } => Err("`hello` came a second time".to_owned()),
+    }
+}
+
+/// Reads any message.
+pub(super) fn message(text: &str) -> Result<AgentMessage, String> {
+    if text.len() > MAX_TEXT {
+        return Err(format!("a text frame is longer than {MAX_TEXT} bytes"));
+    }
+    serde_json::from_str(text).map_err(|error| format!("a text frame cannot be read: {error}"))
+}

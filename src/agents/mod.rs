@@ -1,0 +1,23 @@
+//! Agents: who they are, whether they are here, and the session in which they take builds and deliver what builds say.
+//!
+//! An agent proves who it is with its own key at each connection; identity comes from the session, never from a payload. The
+//! session hands out builds, applies journals and acknowledges after the commit. Nothing an agent sends is believed beyond the
+//! leases it holds. An agent that stays silent is suspect after 15 s and lost after the configured time; its leases are then given up.
+
+mod connect;
+mod enroll;
+mod error;
+mod incoming;
+mod journal;
+mod live;
+mod model;
+mod reconcile;
+mod routes;
+mod session;
+mod store;
+
+pub use error::AgentsError;
+pub use reconcile::Reconcile;
+pub use routes::routes;
+pub use session::socket_routes;
+pub use store::Agents;

@@ -1,0 +1,84 @@
+//! Stored shapes of agents and the rules for what they say of themselves.
+
+use super::error::AgentsError;
+use crate::storage::Record;
+use serde::{Deserialize, Serialize};
+use testhide_protocol::{AgentId, Timestamp};
+
+/// Most builds that one agent may run at once.
+const MAX_CAPACITY: u32 = 256;
+
+/// Most labels of one agent.
+const MAX_LABELS: usize = 64;
+
+/// An enrolled agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AgentRecord {
+    pub id: AgentId,
+    pub name: String,
+    /// Ed25519.
+    pub public_key: [u8; 32],
+    pub enrolled_at: Timestamp,
+    /// As it said at its last connection.
+    pub labels: Vec<String>,
+    pub capacity: u32,
+    pub version: String,
+    pub platform: String,
+    pub last_seen_at: Option<Timestamp>,
+}
+impl Record for AgentRecord {}
+
+/// A one-time enrolment token, under its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct EnrolmentRecord {
+    pub expires_at: Timestamp,
+    pub made_by: String,
+}
+impl Record for EnrolmentRecord {}
+
+/// Letters, digits, `.`, `_`, `-`; 1 to 100 characters.
+pub(super) fn check_name(what: &str, text: &str) -> Result<(), AgentsError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if text.is_empty() || text.len() > 100 || !text.chars().all(plain) {
+        let shown: String = text.chars().take(60).collect();
+        let text = format!(
+            "`{}` cannot be {what}: 1 to 100 letters, digits, `.`, `_`, `-`",
+            shown.escape_debug()
+        );
+        return Err(AgentsError::Invalid(text));
+    }
+    Ok(())
+}
+
+/// What an agent says of itself at each connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Introduction {
+    pub labels: Vec<String>,
+    pub capacity: u32,
+    pub version: String,
+    pub platform: String,
+}
+
+impl Introduction {
+    /// Believes it within limits.
+    pub(super) fn checked(mut self) -> Result<Self, AgentsError> {
+        if self.labels.len() > MAX_LABELS {
+            return Err(AgentsError::Invalid(format!(
+                "more than {MAX_LABELS} labels"
+            )));
+        }
+        for label in &self.labels {
+            check_name("a label", label)?;
+        }
+        if !(1..=MAX_CAPACITY).contains(&self.capacity) {
+            return Err(AgentsError::Invalid(format!(
+                "capacity {} is not between 1 and {MAX_CAPACITY}",
+                self.capacity
+            )));
+        }
+        let plain = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect();
+        self.version = plain(&self.version);
+        self.platform = plain(&self.platform);
+        Ok(self)
+    }
+}

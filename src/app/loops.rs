@@ -1,0 +1,44 @@
+//! What runs by itself: followers of the event log, and passes that repeat.
+
+use super::wire::App;
+use std::time::Duration;
+
+/// How often leases are looked at.
+const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts everything that runs by itself; it ends with the tasks.
+pub(super) fn start(app: &App) {
+    for consumer in app.analysis.consumers() {
+        app.consumers.start(consumer, &app.tasks);
+    }
+    app.consumers.start(app.search.indexer(), &app.tasks);
+    let reconcile = app.reconcile.clone();
+    let clock = app.clock.clone();
+    every(app, "reconcile", RECONCILE_EVERY, move || {
+        let reconcile = reconcile.clone();
+        let now = clock.now();
+        async move {
+            if let Err(error) = reconcile.pass_once(now).await {
+                tracing::warn!("failed to reconcile leases: {error}");
+            }
+        }
+    });
+}
+
+fn every<F, P>(app: &App, name: &'static str, period: Duration, mut pass: F)
+where
+    F: FnMut() -> P + Send + 'static,
+    P: Future<Output = ()> + Send,
+{
+    let stopping = app.tasks.stopping();
+    app.tasks.spawn_essential(name, async move {
+        let mut tick = tokio::time::interval(period);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = tick.tick() => pass().await,
+            }
+        }
+    });
+}

@@ -1,0 +1,13 @@
+//! The roof: builds every handle in floor order, shows every URL on one screen, runs the loops, ends in order.
+
+mod backup;
+mod documentation;
+mod health;
+mod loops;
+mod router;
+mod serve;
+mod wire;
+
+pub use router::router;
+pub use serve::{Serving, serve};
+pub use wire::App;

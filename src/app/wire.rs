@@ -1,0 +1,180 @@
+//! Every handle of the server, built in floor order.
+
+use crate::accounts::Accounts;
+use crate::agents::{Agents, Reconcile};
+use crate::analysis::{Analysis, AnalysisSettings};
+use crate::artifacts::Artifacts;
+use crate::builds::Builds;
+use crate::config::Settings;
+use crate::events::{Consumers, EventLog};
+use crate::feed::Feed;
+use crate::history::History;
+use crate::jobs::Jobs;
+use crate::kit::{Clock, Tasks, create_private_dir};
+use crate::logs::Logs;
+use crate::projects::Projects;
+use crate::reports::Reports;
+use crate::search::{Search, SearchParts};
+use crate::storage::{DiskGuard, Floors, OpenOptions, Storage, Volumes};
+use anyhow::Context;
+
+/// The server's parts, wired; clones share them.
+#[derive(Clone)]
+pub struct App {
+    /// Time.
+    pub clock: Clock,
+    /// Background tasks.
+    pub tasks: Tasks,
+    /// State.
+    pub storage: Storage,
+    /// Bulk bytes.
+    pub volumes: Volumes,
+    /// Free disk.
+    pub disk: DiskGuard,
+    /// The event log.
+    pub log: EventLog,
+    /// Its followers.
+    pub consumers: Consumers,
+    /// People.
+    pub accounts: Accounts,
+    /// Projects.
+    pub projects: Projects,
+    /// Jobs.
+    pub jobs: Jobs,
+    /// Tests over time.
+    pub history: History,
+    /// Logs.
+    pub logs: Logs,
+    /// Files.
+    pub artifacts: Artifacts,
+    /// Reports.
+    pub reports: Reports,
+    /// Builds.
+    pub builds: Builds,
+    /// Agents.
+    pub agents: Agents,
+    /// Gives up leases of lost agents.
+    pub reconcile: Reconcile,
+    /// Search.
+    pub search: Search,
+    /// Verdicts.
+    pub analysis: Analysis,
+    /// The feed.
+    pub feed: Feed,
+}
+
+impl App {
+    /// Opens the data directory and everything on it.
+    ///
+    /// # Errors
+    /// A directory that is held, newer or damaged; nothing was started.
+    pub fn open(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
+        let floors = Floors {
+            soft_bytes: settings.soft_floor_bytes,
+            hard_bytes: settings.hard_floor_bytes,
+        };
+        let (storage, volumes, disk) = OpenOptions {
+            dir: settings.data_dir.clone(),
+            floors,
+        }
+        .open()?;
+        let tasks = Tasks::new();
+        let log = EventLog::new(storage.clone());
+        let consumers = Consumers::new(storage.clone(), log.clone(), clock.clone());
+
+        let keys = settings.data_dir.join("keys");
+        create_private_dir(&keys)
+            .with_context(|| format!("failed to create `{}`", keys.display()))?;
+        let accounts = Accounts::open(
+            storage.clone(),
+            clock.clone(),
+            &keys,
+            settings.jwt_secret.clone(),
+        )?;
+        let projects = Projects::new(storage.clone(), clock.clone());
+        let jobs = Jobs::new(storage.clone(), clock.clone(), projects.clone());
+
+        let history = History::new(storage.clone());
+        let logs = Logs::new(storage.clone(), volumes.clone());
+        let artifacts = Artifacts::new(storage.clone(), volumes.clone());
+        let reports = Reports::new(storage.clone(), volumes.clone(), clock.clone());
+        let builds = Builds::new(
+            storage.clone(),
+            clock.clone(),
+            projects.clone(),
+            jobs.clone(),
+            logs.clone(),
+            artifacts.clone(),
+            reports.clone(),
+        );
+        let agents = Agents::new(
+            storage.clone(),
+            volumes.clone(),
+            clock.clone(),
+            tasks.clone(),
+            builds.clone(),
+            logs.clone(),
+            reports.clone(),
+            settings.max_file_bytes,
+        );
+        let reconcile = Reconcile::new(agents.clone(), settings.agent_lost_after);
+
+        let index = settings.data_dir.join("index");
+        let parts = SearchParts {
+            storage: storage.clone(),
+            clock: clock.clone(),
+            projects: projects.clone(),
+            logs: logs.clone(),
+            builds: builds.clone(),
+            reports: reports.clone(),
+        };
+        let search = Search::open(&index.join("text"), parts)?;
+        let switches = AnalysisSettings {
+            root_cause: settings.root_cause,
+            flakiness: settings.flakiness,
+            retriever: settings.retriever,
+        };
+        let analysis = Analysis::open(
+            storage.clone(),
+            clock.clone(),
+            jobs.clone(),
+            history.clone(),
+            reports.clone(),
+            builds.clone(),
+            &index.join("vectors"),
+            switches,
+        )?;
+        let feed = Feed::new(log.clone(), consumers.clone(), tasks.clone());
+        Ok(Self {
+            clock,
+            tasks,
+            storage,
+            volumes,
+            disk,
+            log,
+            consumers,
+            accounts,
+            projects,
+            jobs,
+            history,
+            logs,
+            artifacts,
+            reports,
+            builds,
+            agents,
+            reconcile,
+            search,
+            analysis,
+            feed,
+        })
+    }
+
+    /// Ends the writers after what waits now; handles that remain answer that the store is closing.
+    pub async fn close(self) {
+        let Self {
+            storage, volumes, ..
+        } = self;
+        volumes.close().await;
+        storage.close().await;
+    }
+}

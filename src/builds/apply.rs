@@ -1,0 +1,321 @@
+//! An agent's journal becomes facts: each record once, in order.
+
+use super::error::BuildsError;
+use super::finish::end_attempt;
+use super::lifecycle::Fact;
+use super::model::{AttemptRecord, BuildRecord};
+use super::store::{ATTEMPTS, Builds, LEASES, load, save};
+use crate::artifacts::{self, ArtifactRecord};
+use crate::events;
+use crate::logs::{self, Appended, PlacedChunk};
+use crate::reports::{self, PreparedReport};
+use crate::storage::{StoredFile, WriteTxn};
+use std::sync::Arc;
+use testhide_protocol::api::{Event, StepState};
+use testhide_protocol::wire::{AttemptEnd, Lease, RecordBody};
+use testhide_protocol::{AgentId, ArtifactId, Timestamp};
+
+/// Longest text that is kept of what an agent says in words.
+const MAX_WORDS: usize = 2000;
+
+/// One journal record, with its bulk bytes already on disk.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A stretch of the log.
+    Chunk(PlacedChunk),
+    /// A step or the end.
+    Body(RecordBody),
+    /// A report that was read.
+    Report(Arc<PreparedReport>),
+    /// A report file that could not be read; the file is kept.
+    Unreadable {
+        /// Step that delivered it.
+        step: u32,
+        /// Its path.
+        path: String,
+        /// Its bytes.
+        file: StoredFile,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file to keep.
+    Artifact {
+        /// Its path, clean.
+        path: String,
+        /// Its bytes.
+        file: StoredFile,
+    },
+}
+
+/// Consecutive records of one attempt.
+#[derive(Debug, Clone)]
+pub struct JournalBatch {
+    /// Under which right.
+    pub lease: Lease,
+    /// Records with their place in the journal.
+    pub entries: Vec<(u64, Entry)>,
+}
+
+impl Builds {
+    /// Applies a batch in one transaction; answers the last record that is stored now. Records that are stored already are
+    /// left out, so a batch may come any number of times.
+    ///
+    /// # Errors
+    /// [`BuildsError::LeaseGone`] when `agent` does not hold the lease, [`BuildsError::Journal`] when a record does not follow the
+    /// one before; nothing of the batch is stored then.
+    pub async fn apply(&self, agent: AgentId, batch: JournalBatch) -> Result<u64, BuildsError> {
+        let now = self.clock.now();
+        let (seq, ended) = self
+            .storage
+            .write(move |wtxn| apply_batch(wtxn, agent, &batch, now))
+            .await?;
+        if ended {
+            self.wake();
+        }
+        Ok(seq)
+    }
+}
+
+fn apply_batch(
+    wtxn: &WriteTxn,
+    agent: AgentId,
+    batch: &JournalBatch,
+    now: Timestamp,
+) -> Result<(u64, bool), BuildsError> {
+    let lease = batch.lease;
+    let attempt = ATTEMPTS.read(wtxn)?.get(&(lease.build, lease.attempt))?;
+    let Some(attempt) =
+        attempt.filter(|attempt| attempt.agent == agent && attempt.fence == lease.fence)
+    else {
+        return Err(BuildsError::LeaseGone("it was never this agent's"));
+    };
+    let last = batch.entries.last().map_or(0, |(seq, _)| *seq);
+    let held = LEASES.read(wtxn)?.get(&(agent, lease.build))?;
+    if held.is_none_or(|held| held.fence != lease.fence) {
+        let known = attempt.ended_by_agent() && last <= attempt.journal_seq;
+        return if known {
+            Ok((attempt.journal_seq, false))
+        } else {
+            Err(BuildsError::LeaseGone("it ended"))
+        };
+    }
+    let mut applying = Applying {
+        wtxn,
+        now,
+        record: load(wtxn, lease.build)?,
+        attempt,
+        appended: None,
+        end: None,
+    };
+    let mut chunks = Vec::new();
+    for (seq, entry) in &batch.entries {
+        if *seq <= applying.attempt.journal_seq {
+            continue;
+        }
+        if *seq != applying.attempt.journal_seq + 1 || applying.end.is_some() {
+            let reason = format!("it should be {}", applying.attempt.journal_seq + 1);
+            return Err(BuildsError::Journal { seq: *seq, reason });
+        }
+        if let Entry::Chunk(chunk) = entry {
+            chunks.push(chunk.clone());
+        } else {
+            applying.append_log(&std::mem::take(&mut chunks))?;
+            applying.entry(*seq, entry)?;
+        }
+        applying.attempt.journal_seq = *seq;
+    }
+    applying.append_log(&chunks)?;
+    applying.finish()
+}
+
+/// The facts of one attempt while its records are applied to them.
+struct Applying<'a> {
+    wtxn: &'a WriteTxn,
+    now: Timestamp,
+    record: BuildRecord,
+    attempt: AttemptRecord,
+    appended: Option<Appended>,
+    end: Option<(AttemptEnd, Option<String>)>,
+}
+
+impl Applying<'_> {
+    fn append_log(&mut self, chunks: &[PlacedChunk]) -> Result<(), BuildsError> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let added = logs::append(self.wtxn, self.record.id, self.record.attempt, chunks)?;
+        self.appended = match (self.appended, added) {
+            (Some(before), Some(added)) => Some(Appended {
+                from: before.from,
+                ..added
+            }),
+            (before, added) => added.or(before),
+        };
+        Ok(())
+    }
+
+    fn entry(&mut self, seq: u64, entry: &Entry) -> Result<(), BuildsError> {
+        match entry {
+            Entry::Chunk(_) => Ok(()),
+            Entry::Body(body) => self.body(seq, body),
+            Entry::Report(report) => {
+                reports::store(self.wtxn, report, self.now)?;
+                self.record.add_report(report.counts());
+                Ok(())
+            }
+            Entry::Unreadable {
+                step,
+                path,
+                file,
+                reason,
+            } => {
+                self.record.unreadable_reports += 1;
+                if let Some(step) = self.attempt.steps.get_mut(*step as usize) {
+                    step.message = Some(cut(format!("report `{path}` cannot be read: {reason}")));
+                }
+                self.keep(path.clone(), file.clone())
+            }
+            Entry::Artifact { path, file } => self.keep(path.clone(), file.clone()),
+        }
+    }
+
+    fn keep(&mut self, path: String, file: StoredFile) -> Result<(), BuildsError> {
+        let artifact = ArtifactRecord {
+            id: ArtifactId::generate(),
+            project: self.record.project,
+            build: self.record.id,
+            attempt: self.record.attempt,
+            path: path.clone(),
+            file,
+            created_at: self.now,
+        };
+        artifacts::keep(self.wtxn, &artifact)?;
+        self.event(&Event::ArtifactStored {
+            build: self.record.id,
+            path,
+        })
+    }
+
+    fn body(&mut self, seq: u64, body: &RecordBody) -> Result<(), BuildsError> {
+        match body {
+            RecordBody::SourceResolved { commit } => {
+                let plain =
+                    commit.len() <= 64 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+                if !plain {
+                    return Err(BuildsError::Journal {
+                        seq,
+                        reason: "the commit is not a hash".to_owned(),
+                    });
+                }
+                self.record.commit = Some(commit.clone());
+                Ok(())
+            }
+            RecordBody::StepStarted { step, .. } => {
+                self.step(seq, *step, |kept| kept.state = StepState::Running)?;
+                self.step_event(*step, StepState::Running)
+            }
+            RecordBody::StepFinished {
+                step,
+                status,
+                exit_code,
+                message,
+                duration_ms,
+            } => {
+                self.step(seq, *step, |kept| {
+                    kept.state = *status;
+                    kept.exit_code = *exit_code;
+                    kept.duration_ms = Some(*duration_ms);
+                    if let Some(message) = message {
+                        kept.message.get_or_insert_with(|| cut(message.clone()));
+                    }
+                })?;
+                self.step_event(*step, *status)
+            }
+            RecordBody::File { .. } => Err(BuildsError::Journal {
+                seq,
+                reason: "the file's bytes did not arrive".to_owned(),
+            }),
+            RecordBody::Ended {
+                end,
+                message,
+                log_bytes,
+            } => {
+                let stored = logs::head(self.wtxn, self.record.id, self.record.attempt)?.bytes;
+                if stored != *log_bytes {
+                    let reason = format!("the log has {stored} bytes, its end says {log_bytes}");
+                    return Err(BuildsError::Journal { seq, reason });
+                }
+                self.end = Some((*end, message.clone().map(cut)));
+                Ok(())
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        seq: u64,
+        step: u32,
+        change: impl FnOnce(&mut super::model::StepRecord),
+    ) -> Result<(), BuildsError> {
+        match self.attempt.steps.get_mut(step as usize) {
+            Some(kept) => {
+                change(kept);
+                Ok(())
+            }
+            None => Err(BuildsError::Journal {
+                seq,
+                reason: format!("there is no step {step}"),
+            }),
+        }
+    }
+
+    fn step_event(&self, step: u32, status: StepState) -> Result<(), BuildsError> {
+        self.event(&Event::StepChanged {
+            build: self.record.id,
+            attempt: self.record.attempt,
+            step,
+            status,
+        })
+    }
+
+    fn event(&self, event: &Event) -> Result<(), BuildsError> {
+        events::append(self.wtxn, self.now, Some(self.record.project), event)?;
+        Ok(())
+    }
+
+    /// Stores what the records changed; answers how far the journal is and whether the attempt ended.
+    fn finish(mut self) -> Result<(u64, bool), BuildsError> {
+        if let Some(Appended { from, to, lines }) = self.appended {
+            let (build, attempt) = (self.record.id, self.record.attempt);
+            self.event(&Event::LogAppended {
+                build,
+                attempt,
+                from,
+                to,
+                lines,
+            })?;
+        }
+        let seq = self.attempt.journal_seq;
+        self.attempt.ended_in_order = self.end.is_some();
+        ATTEMPTS
+            .write(self.wtxn)?
+            .put(&(self.record.id, self.record.attempt), &self.attempt)?;
+        let Some((end, message)) = self.end else {
+            save(self.wtxn, &self.record)?;
+            return Ok((seq, false));
+        };
+        let failing_tests = self.record.against();
+        let reason = message.or_else(|| self.record.reason_for(end, failing_tests, &self.attempt));
+        let fact = Fact::Ended { end, failing_tests };
+        end_attempt(self.wtxn, &mut self.record, fact, reason, self.now)?;
+        Ok((seq, true))
+    }
+}
+
+fn cut(text: String) -> String {
+    if text.len() <= MAX_WORDS {
+        text
+    } else {
+        text.chars().take(MAX_WORDS / 4).collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! What can go wrong with builds.
+
+use super::lifecycle::IllegalMove;
+use crate::accounts::Refusal;
+use crate::artifacts::ArtifactsError;
+use crate::jobs::JobsError;
+use crate::logs::LogsError;
+use crate::projects::ProjectsError;
+use crate::reports::ReportsError;
+use crate::storage::{FileError, StorageError};
+use crate::web::ApiError;
+use testhide_protocol::api::BuildState;
+
+/// A failure around builds.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildsError {
+    /// There is none of that id or number, or the caller may not see it.
+    #[error("there is no build `{0}`")]
+    NotFound(String),
+    /// The job is disabled.
+    #[error("job `{0}` is disabled")]
+    JobDisabled(String),
+    /// The trigger sets a parameter that the job does not declare.
+    #[error("job `{job}` declares no parameter `{parameter}`")]
+    UnknownParameter {
+        /// Job.
+        job: String,
+        /// Parameter.
+        parameter: String,
+    },
+    /// A branch, commit or value that cannot be one.
+    #[error("{0}")]
+    Invalid(String),
+    /// It is over already.
+    #[error("build {number} is {state} already")]
+    Finished {
+        /// Number.
+        number: u64,
+        /// State.
+        state: BuildState,
+    },
+    /// The same `Idempotency-Key` came with another request.
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    /// What an agent sent under a lease that it does not hold (any more).
+    #[error("lease is not held: {0}")]
+    LeaseGone(&'static str),
+    /// What an agent sent does not follow what it sent before.
+    #[error("journal record {seq} is refused: {reason}")]
+    Journal {
+        /// Record.
+        seq: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The caller may not.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Its job.
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
+    /// Its project.
+    #[error(transparent)]
+    Projects(#[from] ProjectsError),
+    /// Logs.
+    #[error(transparent)]
+    Logs(#[from] LogsError),
+    /// Reports.
+    #[error(transparent)]
+    Reports(#[from] ReportsError),
+    /// Artifacts.
+    #[error(transparent)]
+    Artifacts(#[from] ArtifactsError),
+    /// Files.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<IllegalMove> for BuildsError {
+    fn from(error: IllegalMove) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<BuildsError> for ApiError {
+    fn from(error: BuildsError) -> Self {
+        let text = error.to_string();
+        match error {
+            BuildsError::NotFound(_) => Self::not_found("build_not_found", text),
+            BuildsError::JobDisabled(_) => Self::conflict("job_disabled", text)
+                .hint("enable it with PATCH /api/v3/jobs/{id} `{\"enabled\": true}`"),
+            BuildsError::UnknownParameter { .. } => Self::invalid("unknown_parameter", text),
+            BuildsError::Invalid(_) => Self::invalid("invalid_build", text),
+            BuildsError::Finished { .. } => Self::conflict("build_finished", text),
+            BuildsError::KeyReused => Self::conflict("idempotency_key_reused", text),
+            BuildsError::LeaseGone(_) | BuildsError::Journal { .. } => {
+                Self::conflict("lease_gone", text)
+            }
+            BuildsError::Refused(refusal) => refusal.into(),
+            BuildsError::Jobs(error) => error.into(),
+            BuildsError::Projects(error) => error.into(),
+            BuildsError::Logs(error) => error.into(),
+            BuildsError::Reports(error) => error.into(),
+            BuildsError::Artifacts(error) => error.into(),
+            BuildsError::File(FileError::TooLarge { limit }) => Self::new(
+                413,
+                "body_too_large",
+                format!("the file is larger than {limit} bytes"),
+            ),
+            BuildsError::File(FileError::Storage(error)) | BuildsError::Storage(error) => {
+                error.into()
+            }
+        }
+    }
+}

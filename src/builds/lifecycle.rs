@@ -1,0 +1,142 @@
+//! The state machine of a build, as one pure function.
+//!
+//! ```text
+//! queued ──claimed──► running ──ended──► passed | failed | cancelled | timed_out
+//!    ▲                   │
+//!    └── retries left ───┴──lost──► infra_lost
+//! queued ──cancel──► cancelled
+//! ```
+
+use testhide_protocol::api::BuildState;
+use testhide_protocol::wire::AttemptEnd;
+
+/// What a move is decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub state: BuildState,
+    /// Times the build may still be queued again after its agent was lost.
+    pub retries_left: u32,
+    /// Somebody asked for its end.
+    pub cancel_requested: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fact {
+    /// An agent took it.
+    Claimed,
+    /// Somebody asked for its end.
+    CancelRequested,
+    /// Its agent says that the attempt ended; `failing_tests` counts what its reports hold against it.
+    Ended { end: AttemptEnd, failing_tests: u64 },
+    /// Its agent is gone.
+    AgentLost,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Move {
+    /// The attempt goes on; it will be told to end.
+    AskToEnd,
+    /// The build is in this state now.
+    To(BuildState),
+    /// The attempt ended as `infra_lost`; the build waits for its next attempt.
+    QueueAgain,
+}
+
+/// A fact that cannot happen in this state; it changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a {state} build cannot take `{fact:?}`")]
+pub(super) struct IllegalMove {
+    pub state: BuildState,
+    pub fact: Fact,
+}
+
+/// The one place that decides what becomes of a build.
+pub(super) fn next(standing: Standing, fact: Fact) -> Result<Move, IllegalMove> {
+    let lost = if standing.cancel_requested {
+        Move::To(BuildState::Cancelled)
+    } else if standing.retries_left > 0 {
+        Move::QueueAgain
+    } else {
+        Move::To(BuildState::InfraLost)
+    };
+    match (standing.state, fact) {
+        (BuildState::Queued, Fact::Claimed) => Ok(Move::To(BuildState::Running)),
+        (BuildState::Queued, Fact::CancelRequested) => Ok(Move::To(BuildState::Cancelled)),
+        (BuildState::Running, Fact::CancelRequested) => Ok(Move::AskToEnd),
+        (BuildState::Running, Fact::AgentLost) => Ok(lost),
+        (BuildState::Running, Fact::Ended { end, failing_tests }) => Ok(match end {
+            AttemptEnd::Passed if failing_tests > 0 => Move::To(BuildState::Failed),
+            AttemptEnd::Passed => Move::To(BuildState::Passed),
+            AttemptEnd::Failed => Move::To(BuildState::Failed),
+            AttemptEnd::Cancelled => Move::To(BuildState::Cancelled),
+            AttemptEnd::TimedOut => Move::To(BuildState::TimedOut),
+            AttemptEnd::Interrupted => lost,
+        }),
+        (state, fact) => Err(IllegalMove { state, fact }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fact() -> impl Strategy<Value = Fact> {
+        let end = prop_oneof![
+            Just(AttemptEnd::Passed),
+            Just(AttemptEnd::Failed),
+            Just(AttemptEnd::Cancelled),
+            Just(AttemptEnd::TimedOut),
+            Just(AttemptEnd::Interrupted),
+        ];
+        prop_oneof![
+            Just(Fact::Claimed),
+            Just(Fact::CancelRequested),
+            Just(Fact::AgentLost),
+            (end, 0u64..3).prop_map(|(end, failing_tests)| Fact::Ended { end, failing_tests }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_sequence_leaves_the_life_of_a_build(retries in 0u32..4, facts in proptest::collection::vec(fact(), 0..40)) {
+            let mut standing = Standing { state: BuildState::Queued, retries_left: retries, cancel_requested: false };
+            let mut claims = 0;
+            for fact in facts {
+                let was = standing;
+                match next(standing, fact) {
+                    Err(_) => continue,
+                    Ok(Move::AskToEnd) => standing.cancel_requested = true,
+                    Ok(Move::To(state)) => standing.state = state,
+                    Ok(Move::QueueAgain) => {
+                        standing.state = BuildState::Queued;
+                        standing.retries_left -= 1;
+                    }
+                }
+                claims += u32::from(fact == Fact::Claimed);
+                prop_assert!(!was.state.is_final(), "a final state is left by {:?}", fact);
+                prop_assert!(claims <= retries + 1, "more attempts than the policy allows");
+                let failed_tests = matches!(fact, Fact::Ended { failing_tests: 1.., .. });
+                prop_assert!(!(failed_tests && standing.state == BuildState::Passed));
+                let lost = matches!(fact, Fact::AgentLost | Fact::Ended { end: AttemptEnd::Interrupted, .. });
+                prop_assert!(!(lost && standing.state == BuildState::Failed), "lost is never failed");
+            }
+            // Wherever it stands, a claim and a loss repeated often enough end it.
+            for _ in 0..=retries + 1 {
+                for fact in [Fact::Claimed, Fact::AgentLost] {
+                    match next(standing, fact) {
+                        Ok(Move::To(state)) => standing.state = state,
+                        Ok(Move::QueueAgain) => {
+                            standing.state = BuildState::Queued;
+                            standing.retries_left -= 1;
+                        }
+                        Ok(Move::AskToEnd) | Err(_) => {}
+                    }
+                }
+            }
+            prop_assert!(standing.state.is_final());
+        }
+    }
+}

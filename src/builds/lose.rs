@@ -1,0 +1,184 @@
+//! Leases whose agent is gone, and agents that come back.
+
+use super::claim::DEFAULT_TIMEOUT_SECONDS;
+use super::error::BuildsError;
+use super::finish::end_attempt;
+use super::lifecycle::Fact;
+use super::store::{ATTEMPTS, Builds, LEASES, load};
+use testhide_protocol::wire::{Lease, Resume};
+use testhide_protocol::{AgentId, BuildId, Timestamp};
+
+/// A lease as the store has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldLease {
+    /// Who holds it.
+    pub agent: AgentId,
+    /// The right.
+    pub lease: Lease,
+    /// Number of its build.
+    pub number: u64,
+    /// Since when.
+    pub claimed_at: Timestamp,
+}
+
+/// An attempt that was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// Its build.
+    pub build: BuildId,
+    /// Its number.
+    pub number: u64,
+}
+
+impl Builds {
+    /// Every lease there is.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn leases(&self) -> Result<Vec<HeldLease>, BuildsError> {
+        self.storage.read(|rtxn| {
+            LEASES
+                .read(rtxn)?
+                .all()?
+                .map(|row| Ok(held(row?)))
+                .collect()
+        })
+    }
+
+    /// Seconds that an attempt of `build` may take.
+    ///
+    /// # Errors
+    /// [`BuildsError::NotFound`], failures of the store.
+    pub fn time_limit(&self, build: BuildId) -> Result<u32, BuildsError> {
+        Ok(self
+            .get(build)?
+            .definition()
+            .timeout_seconds
+            .unwrap_or(DEFAULT_TIMEOUT_SECONDS))
+    }
+
+    /// The leases of one agent.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn leases_of(&self, agent: AgentId) -> Result<Vec<HeldLease>, BuildsError> {
+        self.storage.read(|rtxn| {
+            LEASES
+                .read(rtxn)?
+                .prefix(&agent)?
+                .map(|row| Ok(held(row?)))
+                .collect()
+        })
+    }
+
+    /// Gives up one lease because its agent is gone: `infra_lost`, and queued again where retries are left. Does nothing when the lease
+    /// is no longer held.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn lose(&self, held: HeldLease, reason: String) -> Result<Option<Lost>, BuildsError> {
+        let now = self.clock.now();
+        let lost = self
+            .storage
+            .write(move |wtxn| {
+                let present = LEASES.read(wtxn)?.get(&(held.agent, held.lease.build))?;
+                if present.is_none_or(|present| present.fence != held.lease.fence) {
+                    return Ok(None);
+                }
+                let mut record = load(wtxn, held.lease.build)?;
+                end_attempt(
+                    wtxn,
+                    &mut record,
+                    Fact::AgentLost,
+                    Some(reason.clone()),
+                    now,
+                )?;
+                Ok::<_, BuildsError>(Some(Lost {
+                    build: record.id,
+                    number: record.number,
+                }))
+            })
+            .await?;
+        if lost.is_some() {
+            self.wake();
+        }
+        Ok(lost)
+    }
+
+    /// Those of `leases` that `agent` has no right to any more although it never said their end: somebody else decided so.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn taken_from(&self, agent: AgentId, leases: &[Lease]) -> Result<Vec<Lease>, BuildsError> {
+        self.storage.read(|rtxn| {
+            let held = LEASES.read(rtxn)?;
+            let attempts = ATTEMPTS.read(rtxn)?;
+            let mut taken = Vec::new();
+            for lease in leases {
+                let present = held.get(&(agent, lease.build))?;
+                if present.is_some_and(|present| present.fence == lease.fence) {
+                    continue;
+                }
+                let attempt = attempts.get(&(lease.build, lease.attempt))?;
+                if !attempt.is_some_and(|attempt| attempt.ended_by_agent()) {
+                    taken.push(*lease);
+                }
+            }
+            Ok(taken)
+        })
+    }
+
+    /// An agent came (back) and says which attempts it still holds. Answers where each that it may go on with stands; attempts
+    /// that the store believes with it and that it does not know are given up.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn resume(
+        &self,
+        agent: AgentId,
+        holding: &[Lease],
+    ) -> Result<Vec<Resume>, BuildsError> {
+        for held in self.leases_of(agent)? {
+            if !holding.contains(&held.lease) {
+                self.lose(held, "its agent came back without it".to_owned())
+                    .await?;
+            }
+        }
+        self.storage.read(|rtxn| {
+            let leases = LEASES.read(rtxn)?;
+            let attempts = ATTEMPTS.read(rtxn)?;
+            let mut resume = Vec::new();
+            for lease in holding {
+                let Some(attempt) = attempts.get(&(lease.build, lease.attempt))? else {
+                    continue;
+                };
+                let present = leases.get(&(agent, lease.build))?;
+                let running = present.is_some_and(|present| present.fence == lease.fence);
+                // The end was stored and only its acknowledgement was lost: let the agent hear it.
+                let ended_by_it = attempt.fence == lease.fence
+                    && attempt.agent == agent
+                    && attempt.ended_by_agent();
+                if running || ended_by_it {
+                    resume.push(Resume {
+                        lease: *lease,
+                        seq: attempt.journal_seq,
+                    });
+                }
+            }
+            Ok(resume)
+        })
+    }
+}
+
+fn held(((agent, build), record): ((AgentId, BuildId), super::model::LeaseRecord)) -> HeldLease {
+    HeldLease {
+        agent,
+        lease: Lease {
+            build,
+            attempt: record.attempt,
+            fence: record.fence,
+        },
+        number: record.number,
+        claimed_at: record.claimed_at,
+    }
+}

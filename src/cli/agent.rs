@@ -1,0 +1,13 @@
+//! Use case: the agent's own commands.
+
+use super::error::CliError;
+use super::serve::{log_to_stderr, stop_signal};
+use std::process::ExitCode;
+use testhide_agent::cli::{AgentCommand, execute};
+
+/// Hands a command to the agent, which is told when the process is asked to end.
+pub(super) async fn run(command: AgentCommand) -> Result<ExitCode, CliError> {
+    log_to_stderr(false);
+    let shutdown = stop_signal()?;
+    Ok(Box::pin(execute(command, shutdown)).await)
+}

@@ -1,0 +1,64 @@
+//! `job …`.
+
+use clap::{ArgGroup, Args, Subcommand};
+use std::path::PathBuf;
+
+/// `job …`
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum JobCommand {
+    /// Make a job from a definition
+    #[command(before_help = "Example:\n  testhide job create shop unit --file job.json")]
+    Create(Create),
+    /// List the jobs of a project
+    #[command(before_help = "Example:\n  testhide job list shop")]
+    List {
+        /// Name or id of the project
+        #[arg(value_name = "PROJECT")]
+        project: String,
+    },
+    /// Show a job and its definition
+    #[command(before_help = "Example:\n  testhide job show shop/unit")]
+    Show {
+        /// PROJECT/NAME or id
+        #[arg(value_name = "JOB")]
+        job: String,
+    },
+    /// Change a job
+    #[command(before_help = "Example:\n  testhide job update shop/unit --file job.json")]
+    Update(Update),
+}
+
+/// `job create`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Create {
+    /// Name or id of the project
+    #[arg(value_name = "PROJECT")]
+    pub project: String,
+    /// Unique in its project: letters, digits, `.`, `_`, `-`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// JSON file with the definition; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `job update`
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("change").required(true).multiple(true)))]
+pub(in crate::cli) struct Update {
+    /// PROJECT/NAME or id
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// New name
+    #[arg(long, value_name = "NAME", group = "change")]
+    pub name: Option<String>,
+    /// JSON file with the new definition, whole; `-` is stdin
+    #[arg(long, value_name = "FILE", group = "change")]
+    pub file: Option<PathBuf>,
+    /// Take triggers
+    #[arg(long, group = "change")]
+    pub enable: bool,
+    /// Refuse triggers
+    #[arg(long, conflicts_with = "enable", group = "change")]
+    pub disable: bool,
+}

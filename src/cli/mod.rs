@@ -1,0 +1,59 @@
+//! The command line: `testhide NOUN VERB`.
+//!
+//! Each use case is a file that asks a server over the public API (or, for backups, works on files), and prints. Results go to
+//! stdout, messages to stderr, and the exit code says how it ended ([`Exit`]). Promises: no text from a server reaches the
+//! terminal with control sequences in it (only the colours of logs do), no secret is ever taken from a flag, and a script
+//! never meets a prompt, a colour or a progress bar. Knows nothing of the server's inside but backups and settings.
+
+mod agent;
+mod agent_list;
+mod agent_token;
+mod args;
+mod artifact;
+mod backup;
+#[cfg(test)]
+mod backup_tests;
+mod build_artifacts;
+mod build_cancel;
+mod build_compare;
+mod build_list;
+mod build_log;
+mod build_show;
+mod build_trigger;
+mod build_verdicts;
+mod build_wait;
+mod client;
+mod config;
+mod credentials;
+pub mod demo;
+mod error;
+mod events;
+mod failure;
+mod follow;
+#[cfg(test)]
+mod follow_tests;
+mod interrupt;
+mod job;
+mod job_file;
+mod login;
+mod output;
+mod project;
+mod prompt;
+mod report;
+mod report_push;
+#[cfg(test)]
+mod report_push_tests;
+mod run;
+mod search;
+pub mod serve;
+mod session;
+mod test;
+#[cfg(test)]
+mod test_server;
+mod token;
+mod tui;
+mod user;
+mod version;
+
+pub use error::{CliError, Exit};
+pub use run::run;

@@ -1,0 +1,19 @@
+//! What people see: clean text, tables, colours, ages and durations, progress bars.
+//!
+//! Promises: a text that came from a server holds no control sequence when it reaches the terminal ([`clean`], [`clean_log`]).
+
+mod clean;
+mod measure;
+mod printer;
+mod progress;
+mod signs;
+mod table;
+mod theme;
+
+pub(in crate::cli) use clean::{clean, clean_lines, clean_log};
+pub(in crate::cli) use measure::{age, bytes, duration, parse_duration, short_commit};
+pub(in crate::cli) use printer::{Printer, Wishes};
+pub(in crate::cli) use progress::ProgressBar;
+pub(in crate::cli) use signs::{outcome_sign, state_sign, step_sign, verdict_sign};
+pub(in crate::cli) use table::{Cell, Table, cut};
+pub(in crate::cli) use theme::{Colour, Theme};

@@ -1,0 +1,224 @@
+//! Use case: upload test reports; each is stored once however often it is sent.
+
+use super::args::Push;
+use super::client::{Backoff, Client, Upload, with_retries};
+use super::error::{CliError, Exit};
+use super::output::clean;
+use super::report::counts;
+use super::session::Session;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use testhide_protocol::api::Report;
+
+/// Tries for each file.
+const TRIES: u32 = 6;
+
+/// A file that was looked at before anything is sent.
+struct Checked {
+    path: PathBuf,
+    size: u64,
+    key: String,
+}
+
+/// Uploads reports. All files are looked at first; those that cannot be stored do not keep the others back.
+pub(super) async fn push(session: &Session, args: &Push) -> Result<(), CliError> {
+    let client = session.bulk_client()?;
+    let target = Target::of(args);
+    let files = args
+        .files
+        .iter()
+        .map(|file| check(file, &target.identity()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut stored = Vec::new();
+    let mut refused = Vec::new();
+    for file in &files {
+        match send(session, &client, &target, file).await {
+            Ok(report) => {
+                if !session.out.json {
+                    session.out.line(&line(&report))?;
+                }
+                stored.push(report);
+            }
+            // Nothing that follows would fare better.
+            Err(error)
+                if matches!(
+                    error.exit,
+                    Exit::NotAllowed | Exit::NotFound | Exit::TryAgain
+                ) =>
+            {
+                return Err(error);
+            }
+            Err(error) => {
+                session
+                    .out
+                    .warn(&format!("`{}`: {error}", file.path.display()));
+                refused.push(error);
+            }
+        }
+    }
+    if session.out.json {
+        session.out.json(&stored)?;
+    }
+    match refused.into_iter().next() {
+        None => Ok(()),
+        Some(first) => {
+            let detail = format!("{} of {} files were stored", stored.len(), files.len());
+            Err(CliError {
+                exit: first.exit,
+                ..CliError::new(first.exit, "some_refused", detail)
+            })
+        }
+    }
+}
+
+async fn send(
+    session: &Session,
+    client: &Client,
+    target: &Target<'_>,
+    file: &Checked,
+) -> Result<Report, CliError> {
+    let name = file
+        .path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let bar = Arc::new(session.out.progress(&name, Some(file.size)));
+    let upload = Upload {
+        file: &file.path,
+        size: file.size,
+        bar,
+        key: &file.key,
+    };
+    let query = target.query(&name);
+    with_retries(&session.out, TRIES, Backoff::usual(), async || {
+        client.upload(&target.path(), &query, &upload).await
+    })
+    .await
+}
+
+/// Where the reports belong.
+enum Target<'a> {
+    Build(&'a str),
+    Project {
+        name: &'a str,
+        branch: Option<&'a str>,
+        commit: Option<&'a str>,
+    },
+}
+
+impl<'a> Target<'a> {
+    fn of(args: &'a Push) -> Self {
+        match (&args.build, &args.project) {
+            (Some(build), _) => Self::Build(build),
+            (None, project) => Self::Project {
+                name: project.as_deref().unwrap_or_default(),
+                branch: args.branch.as_deref(),
+                commit: args.commit.as_deref(),
+            },
+        }
+    }
+
+    fn path(&self) -> [&'a str; 3] {
+        match self {
+            Self::Build(build) => ["builds", build, "reports"],
+            Self::Project { name, .. } => ["projects", name, "reports"],
+        }
+    }
+
+    fn query(&self, file_name: &str) -> Vec<(&'static str, String)> {
+        let mut query = vec![("name", file_name.to_owned())];
+        if let Self::Project { branch, commit, .. } = self {
+            query.extend(branch.map(|branch| ("branch", branch.to_owned())));
+            query.extend(commit.map(|commit| ("commit", commit.to_owned())));
+        }
+        query
+    }
+
+    /// What, besides the content, makes two uploads the same one.
+    fn identity(&self) -> String {
+        match self {
+            Self::Build(build) => format!("build\0{build}"),
+            Self::Project {
+                name,
+                branch,
+                commit,
+            } => {
+                format!(
+                    "project\0{name}\0{}\0{}",
+                    branch.unwrap_or_default(),
+                    commit.unwrap_or_default()
+                )
+            }
+        }
+    }
+}
+
+/// Reads a file once: it must be readable, and its content is the key under which it is stored once.
+fn check(path: &Path, identity: &str) -> Result<Checked, CliError> {
+    let failed = |error: std::io::Error| CliError::file("read", path, &error);
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(
+            CliError::usage(format!("`{}` is a directory", path.display()))
+                .hint("name the report files in it"),
+        );
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(identity.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+    hasher.update(&[0]);
+    let before = hasher.count();
+    hasher.update_reader(file).map_err(failed)?;
+    let size = hasher.count() - before;
+    Ok(Checked {
+        path: path.to_owned(),
+        size,
+        key: format!("push-{}", hasher.finalize().to_hex()),
+    })
+}
+
+fn line(report: &Report) -> String {
+    let truncated = if report.truncated { ", broke off" } else { "" };
+    let warnings = match report.warnings.len() {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        many => format!(", {many} warnings"),
+    };
+    let note = format!("{truncated}{warnings}");
+    clean(&format!(
+        "{}  {}  {}  {}{note}",
+        report.id,
+        report.name,
+        report.format,
+        counts(&report.counts)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn the_key_follows_content_name_and_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |name: &str, content: &str, place: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let checked = check(&path, place).unwrap();
+            assert_eq!(checked.size, content.len() as u64);
+            checked.key
+        };
+        let first = key("a.xml", "<x/>", "build\u{0}1");
+        assert_eq!(first, key("a.xml", "<x/>", "build\u{0}1"));
+        assert_ne!(first, key("a.xml", "<y/>", "build\u{0}1"));
+        assert_ne!(first, key("b.xml", "<x/>", "build\u{0}1"));
+        assert_ne!(first, key("a.xml", "<x/>", "build\u{0}2"));
+        assert!(first.len() <= 200 && first.is_ascii());
+        assert_eq!(
+            check(dir.path(), "").err().map(|error| error.exit),
+            Some(crate::cli::Exit::Usage)
+        );
+    }
+}

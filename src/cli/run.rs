@@ -1,0 +1,111 @@
+//! From arguments to an exit code.
+
+use super::args::{
+    AgentNoun, ArtifactCommand, BuildCommand, Cli, Command, FailureCommand, JobCommand,
+    ProjectCommand,
+};
+use super::args::{ReportCommand, TestCommand, TokenCommand, UserCommand};
+use super::error::{CliError, Exit};
+use super::session::Session;
+use super::{
+    agent, agent_list, agent_token, artifact, backup, build_artifacts, build_cancel, build_compare,
+    build_list,
+};
+use super::{
+    build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, events,
+    failure, job, login,
+};
+use super::{project, report, report_push, search, serve, test, token, tui, user, version};
+use crate::config::Environment;
+use clap::Parser;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Does what the arguments say: results on stdout, messages on stderr, and the exit code says how it ended.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help is a result, a wrong argument a message; clap knows which, and nobody listens when the channel is closed.
+            drop(error.print());
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            };
+        }
+    };
+    let session = Session::new(cli.global, Environment::of_process());
+    match Box::pin(dispatch(cli.command, &session)).await {
+        Ok(code) => code,
+        Err(error) => session.out.report(&error).into(),
+    }
+}
+
+async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliError> {
+    let done = match command {
+        Command::Serve(args) => return Ok(serve::run(args.into()).await),
+        Command::Demo(args) => {
+            return Ok(demo::run(demo::DemoOptions {
+                exit: args.exit,
+                listen: args.listen,
+            })
+            .await);
+        }
+        Command::Agent(AgentNoun::Here(command)) => return agent::run(command).await,
+        Command::Login(args) => login::log_in(session, args).await,
+        Command::Logout => login::log_out(session).await,
+        Command::Whoami => login::who_am_i(session).await,
+        Command::User(UserCommand::Create(args)) => user::create(session, args).await,
+        Command::User(UserCommand::List) => user::list(session).await,
+        Command::User(UserCommand::Grant(args)) => user::grant(session, &args).await,
+        Command::Token(TokenCommand::Create(args)) => token::create(session, args).await,
+        Command::Token(TokenCommand::List) => token::list(session).await,
+        Command::Token(TokenCommand::Revoke { id }) => token::revoke(session, &id).await,
+        Command::Project(ProjectCommand::Create(args)) => project::create(session, args).await,
+        Command::Project(ProjectCommand::List) => project::list(session).await,
+        Command::Project(ProjectCommand::Show { project }) => {
+            project::show(session, &project).await
+        }
+        Command::Project(ProjectCommand::Update(args)) => project::update(session, args).await,
+        Command::Job(JobCommand::Create(args)) => job::create(session, args).await,
+        Command::Job(JobCommand::List { project }) => job::list(session, &project).await,
+        Command::Job(JobCommand::Show { job }) => job::show(session, &job).await,
+        Command::Job(JobCommand::Update(args)) => job::update(session, args).await,
+        Command::Build(command) => return build(session, command).await.map(ExitCode::from),
+        Command::Artifact(ArtifactCommand::Get(args)) => artifact::get(session, &args).await,
+        Command::Report(ReportCommand::Push(args)) => report_push::push(session, &args).await,
+        Command::Report(ReportCommand::List(args)) => report::list(session, &args).await,
+        Command::Report(ReportCommand::Show { id }) => report::show(session, &id).await,
+        Command::Test(TestCommand::List(args)) => test::list(session, args).await,
+        Command::Test(TestCommand::History(args)) => test::history(session, args).await,
+        Command::Failure(FailureCommand::Show { id }) => failure::show(session, &id).await,
+        Command::Failure(FailureCommand::Label(args)) => failure::label(session, args).await,
+        Command::Search(args) => search::run(session, &args).await,
+        Command::Events(args) => events::run(session, &args).await,
+        Command::Agent(AgentNoun::List) => agent_list::run(session).await,
+        Command::Agent(AgentNoun::Token) => agent_token::run(session).await,
+        Command::Backup(args) => backup::write(session, args).await,
+        Command::Verify(args) => backup::verify(session, args).await,
+        Command::Restore(args) => backup::restore(session, args).await,
+        Command::Tui(args) => tui::run(session, &args).await,
+        Command::Config(command) => config::run(session, command),
+        Command::Version => version::run(session),
+    };
+    done.map(|()| Exit::Ok.into())
+}
+
+async fn build(session: &Session, command: BuildCommand) -> Result<Exit, CliError> {
+    let done = match command {
+        BuildCommand::Trigger(args) => return build_trigger::run(session, args).await,
+        BuildCommand::Wait(args) => return build_wait::run(session, &args).await,
+        BuildCommand::List(args) => build_list::run(session, args).await,
+        BuildCommand::Show(args) => build_show::run(session, &args.build).await,
+        BuildCommand::Log(args) => build_log::run(session, &args).await,
+        BuildCommand::Cancel(args) => build_cancel::run(session, args).await,
+        BuildCommand::Verdicts(args) => build_verdicts::run(session, &args.build).await,
+        BuildCommand::Compare(args) => build_compare::run(session, args).await,
+        BuildCommand::Artifacts(args) => build_artifacts::run(session, &args.build).await,
+    };
+    done.map(|()| Exit::Ok)
+}

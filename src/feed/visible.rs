@@ -1,0 +1,118 @@
+//! What a caller may hear of.
+
+use crate::accounts::{Principal, Visible};
+use crate::events::{Consumers, EventLog};
+use crate::storage::StorageError;
+use std::time::Duration;
+use testhide_protocol::api::{Event, EventRecord};
+
+/// Events looked at for one page, so that a page of rare matches ends.
+const MAX_SCAN: usize = 5_000;
+
+/// The feed; clones share it.
+#[derive(Clone)]
+pub struct Feed {
+    pub(super) log: EventLog,
+    pub(super) consumers: Consumers,
+    pub(super) tasks: crate::kit::Tasks,
+}
+
+/// Events that a caller may hear of, and how far the log was read for them.
+pub(super) struct Heard {
+    pub events: Vec<EventRecord>,
+    pub reached: u64,
+}
+
+impl Feed {
+    /// The feed of `log`.
+    #[must_use]
+    pub fn new(log: EventLog, consumers: Consumers, tasks: crate::kit::Tasks) -> Self {
+        Self {
+            log,
+            consumers,
+            tasks,
+        }
+    }
+
+    /// Up to `limit` events after `seq` that `principal` may hear of; waits up to `patience` for the first.
+    pub(super) async fn hear(
+        &self,
+        principal: &Principal,
+        seq: u64,
+        limit: usize,
+        patience: Duration,
+    ) -> Result<Heard, StorageError> {
+        let visible = principal.visible_projects();
+        let listening = async {
+            let mut from = seq;
+            loop {
+                let heard = self.read(principal, &visible, from, limit)?;
+                if !heard.events.is_empty() {
+                    return Ok(heard);
+                }
+                from = heard.reached;
+                self.log.wait_after(from, patience).await?;
+                if self.log.last()? == from {
+                    return Ok(Heard {
+                        events: Vec::new(),
+                        reached: from,
+                    });
+                }
+            }
+        };
+        if patience.is_zero() {
+            return self.read(principal, &visible, seq, limit);
+        }
+        let nothing = Heard {
+            events: Vec::new(),
+            reached: seq,
+        };
+        tokio::time::timeout(patience, listening)
+            .await
+            .unwrap_or(Ok(nothing))
+    }
+
+    fn read(
+        &self,
+        principal: &Principal,
+        visible: &Visible,
+        seq: u64,
+        limit: usize,
+    ) -> Result<Heard, StorageError> {
+        let mut heard = Heard {
+            events: Vec::new(),
+            reached: seq,
+        };
+        let mut scanned = 0;
+        while scanned < MAX_SCAN {
+            let batch = self.log.after(heard.reached, limit.max(100))?;
+            if batch.is_empty() {
+                return Ok(heard);
+            }
+            for record in batch {
+                scanned += 1;
+                heard.reached = record.seq;
+                if may_hear(principal, visible, &record) {
+                    heard.events.push(record);
+                    if heard.events.len() == limit {
+                        return Ok(heard);
+                    }
+                }
+            }
+        }
+        Ok(heard)
+    }
+}
+
+fn may_hear(principal: &Principal, visible: &Visible, record: &EventRecord) -> bool {
+    match (record.project_id, &record.event) {
+        (Some(project), _) => visible.contains(project),
+        (
+            None,
+            Event::AgentEnrolled { .. }
+            | Event::AgentConnected { .. }
+            | Event::AgentDisconnected { .. },
+        ) => true,
+        (None, _) => principal.superuser,
+    }
+}

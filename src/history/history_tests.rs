@@ -1,0 +1,211 @@
+//! Histories against a plain model.
+
+use super::model::RunPlace;
+use super::{
+    History, HistoryError, NewRun, Origin, Run, failing_runs_with_signature, identify,
+    last_runs_before, new_report_id, place_of_report, record, test_id,
+};
+use crate::ml::Signature;
+use crate::storage::{OpenOptions, Storage, StorageError};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use testhide_protocol::api::{Outcome, Test};
+use testhide_protocol::{ProjectId, ReportId, TestId, Timestamp};
+
+const PROJECT: ProjectId = ProjectId(uuid::Uuid::max());
+const BRANCHES: [&str; 3] = ["main", "feature/ä", ""];
+
+fn new_run(project: ProjectId, row: u32, name: &str, failure: Option<u8>) -> NewRun {
+    let identity = identify(None, None, "suite", name);
+    NewRun {
+        test: test_id(project, &identity.key, &[]),
+        identity,
+        row,
+        outcome: if failure.is_some() {
+            Outcome::Failed
+        } else {
+            Outcome::Passed
+        },
+        recovered: false,
+        signature: failure.map(|kind| Signature::from_bytes([kind; 16])),
+        duration_ms: Some(u64::from(row)),
+    }
+}
+
+fn origin(project: ProjectId, branch: &str) -> Origin {
+    Origin {
+        project,
+        build: None,
+        branch: branch.to_owned(),
+        commit: None,
+        agent: None,
+    }
+}
+
+fn write(storage: &Storage, origin: Origin, runs: Vec<NewRun>, time: i64) -> ReportId {
+    let report = new_report_id();
+    storage
+        .write_blocking(move |wtxn| record(wtxn, &origin, report, &runs, Timestamp(time)))
+        .unwrap();
+    report
+}
+
+/// All pages of a test's runs.
+fn walk(history: &History, test: TestId, branch: Option<&str>, limit: usize) -> Vec<Run> {
+    let mut all = Vec::new();
+    let mut before = None;
+    loop {
+        let page = history.runs(test, branch, before, limit).unwrap();
+        assert!(page.runs.len() <= limit);
+        all.extend(page.runs);
+        before = page.next;
+        if before.is_none() {
+            return all;
+        }
+    }
+}
+
+/// What the model remembers of a run: place, branch, failure.
+type Kept = (RunPlace, usize, Option<u8>);
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pages_are_what_was_recorded(
+        reports in proptest::collection::vec(
+            (0usize..3, proptest::collection::vec((0u8..12, proptest::option::of(0u8..3)), 0..30)), 1..12),
+        limit in 1usize..7,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+        let history = History::new(storage.clone());
+        let mut model: BTreeMap<TestId, Vec<Kept>> = BTreeMap::new();
+        let mut ids = Vec::new();
+        for (at, (branch, rows)) in reports.iter().enumerate() {
+            let batch = at as u64 + 1;
+            let runs: Vec<NewRun> = (0..).zip(rows).map(|(row, (name, failure))| new_run(PROJECT, row, &format!("t{name}"), *failure)).collect();
+            for (run, (_, failure)) in runs.iter().zip(rows) {
+                model.entry(run.test).or_default().insert(0, (RunPlace { batch, row: run.row }, *branch, *failure));
+            }
+            ids.push(write(&storage, origin(PROJECT, BRANCHES[*branch]), runs, at as i64));
+        }
+        let place = |runs: &[Run]| runs.iter().map(|run| run.place).collect::<Vec<_>>();
+        for (test, mut kept) in model.clone() {
+            kept.sort_by_key(|kept| std::cmp::Reverse(kept.0));
+            prop_assert_eq!(place(&walk(&history, test, None, limit)), kept.iter().map(|kept| kept.0).collect::<Vec<_>>());
+            for (number, branch) in BRANCHES.iter().enumerate() {
+                let expected: Vec<_> = kept.iter().filter(|kept| kept.1 == number).map(|kept| kept.0).collect();
+                prop_assert_eq!(place(&walk(&history, test, Some(branch), limit)), expected);
+            }
+            for (at, report) in ids.iter().enumerate() {
+                let seen = storage.read(|rtxn| last_runs_before(rtxn, test, None, *report, limit)).unwrap();
+                let expected: Vec<_> = kept.iter().map(|kept| kept.0).filter(|place| place.batch <= at as u64).take(limit).collect();
+                prop_assert_eq!(place(&seen), expected);
+            }
+            let shown = history.test(test).unwrap();
+            prop_assert_eq!(shown.runs, kept.len() as u64);
+            prop_assert_eq!(shown.failures, kept.iter().filter(|kept| kept.2.is_some()).count() as u64);
+            prop_assert_eq!(shown.last_seen_at, Timestamp(kept[0].0.batch as i64 - 1));
+            prop_assert_eq!(shown.first_seen_at, Timestamp(kept[kept.len() - 1].0.batch as i64 - 1));
+            let last_fails = kept.iter().any(|one| one.0.batch == kept[0].0.batch && one.2.is_some());
+            prop_assert_eq!(shown.last_outcome.is_failure(), last_fails);
+        }
+        for kind in 0..3u8 {
+            let signature = Signature::from_bytes([kind; 16]);
+            let found = storage.read(|rtxn| failing_runs_with_signature(rtxn, PROJECT, signature, None, 1000)).unwrap();
+            let mut expected: Vec<_> = model.values().flatten().filter(|kept| kept.2 == Some(kind)).map(|kept| kept.0).collect();
+            expected.sort_by(|one, two| two.cmp(one));
+            prop_assert_eq!(place(&found), expected);
+            prop_assert!(found.iter().all(|run| run.signature == Some(signature)));
+        }
+    }
+}
+
+#[test]
+fn large_reports_are_cut_into_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+    let history = History::new(storage.clone());
+    let runs: Vec<NewRun> = (0..2_000)
+        .map(|row| new_run(PROJECT, row, &format!("t{row}"), None))
+        .collect();
+    let tests: Vec<TestId> = runs.iter().map(|run| run.test).collect();
+    let report = write(&storage, origin(PROJECT, "main"), runs, 1);
+    let blocks = storage
+        .read(|rtxn| super::store::RUNS.read(rtxn)?.len())
+        .unwrap();
+    assert!((10..40).contains(&blocks), "{blocks}");
+    for (row, test) in tests.iter().enumerate() {
+        let page = history.runs(*test, None, None, 10).unwrap();
+        assert_eq!(page.runs.len(), 1);
+        assert_eq!(
+            (page.runs[0].place.row, page.runs[0].report),
+            (row as u32, report)
+        );
+        assert_eq!(page.next, None);
+    }
+    assert_eq!(
+        storage.read(|rtxn| place_of_report(rtxn, report)).unwrap(),
+        Some(RunPlace { batch: 1, row: 0 })
+    );
+}
+
+#[test]
+fn tests_are_listed_by_name_and_found_by_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+    let history = History::new(storage.clone());
+    let names = ["Beta one", "alpha two", "gamma one", "Alpha ONE"];
+    let runs = (0..)
+        .zip(names)
+        .map(|(row, name)| new_run(PROJECT, row, name, None))
+        .collect();
+    write(&storage, origin(PROJECT, "main"), runs, 1);
+    let elsewhere = ProjectId::generate();
+    write(
+        &storage,
+        origin(elsewhere, "main"),
+        vec![new_run(elsewhere, 0, "alpha elsewhere", None)],
+        2,
+    );
+    let walk = |part: &str, limit: usize| {
+        let mut found: Vec<Test> = Vec::new();
+        let mut after = None;
+        loop {
+            let (page, next) = history.tests(PROJECT, part, after, limit).unwrap();
+            found.extend(page);
+            after = next;
+            if after.is_none() {
+                return found
+                    .into_iter()
+                    .map(|test| test.display_name.replace("suite > ", ""))
+                    .collect::<Vec<_>>();
+            }
+        }
+    };
+    for limit in 1..6 {
+        assert_eq!(
+            walk("", limit),
+            ["Alpha ONE", "alpha two", "Beta one", "gamma one"]
+        );
+        assert_eq!(walk("one", limit), ["Alpha ONE", "Beta one", "gamma one"]);
+        assert_eq!(walk("nobody", limit), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_unknown_test_is_not_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+    let history = History::new(storage.clone());
+    let unknown = test_id(PROJECT, &[1; 16], &[]);
+    assert!(matches!(history.test(unknown), Err(HistoryError::TestNotFound(id)) if id == unknown));
+    assert!(matches!(
+        history.runs(unknown, None, None, 5),
+        Err(HistoryError::TestNotFound(_))
+    ));
+    let place: Result<_, StorageError> =
+        storage.read(|rtxn| place_of_report(rtxn, new_report_id()));
+    assert_eq!(place.unwrap(), None);
+}

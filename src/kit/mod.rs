@@ -1,0 +1,11 @@
+//! Small tools that know nothing of testhide: clock, tasks, randomness, files.
+
+mod clock;
+mod file;
+mod random;
+mod task;
+
+pub use clock::Clock;
+pub use file::{create_private_dir, read_secret, write_atomic, write_secret};
+pub use random::{constant_time_eq, random_bytes, random_token, sha256, to_hex};
+pub use task::Tasks;

@@ -1,0 +1,22 @@
+//! Logs of builds: every byte that an attempt wrote, once, in order, with any line at hand.
+//!
+//! One log an attempt. Chunks come compressed from the agent, go to the volumes as they are, and the state keeps for each where
+//! it lies, which step and streams it came from, and how many lines stand before it. Promises: a log never has a gap
+//! (a chunk must begin where the log ends), a line range is found by halving and reads a chunk or two, ANSI and invalid UTF-8 are
+//! kept as written and made presentable only for [`LogPage`](testhide_protocol::api::LogPage)s.
+
+mod append;
+mod error;
+#[cfg(test)]
+mod logs_tests;
+mod model;
+mod page;
+mod raw;
+mod store;
+
+pub use append::PlacedChunk;
+pub use error::LogsError;
+pub use model::LogHead;
+pub use page::{Block, Logs};
+pub use raw::RawLog;
+pub use store::{Appended, append, complete, head};

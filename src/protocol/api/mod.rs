@@ -1,0 +1,39 @@
+//! The objects of `/api/v3` and of the live feed, one file a noun.
+//!
+//! Requests refuse unknown fields; answers may grow fields, and clients ignore those they do not know.
+
+mod accounts;
+mod agents;
+mod builds;
+mod events;
+mod history;
+mod jobs;
+mod logs;
+mod page;
+mod problem;
+mod projects;
+mod reports;
+mod search;
+mod verdicts;
+
+pub use accounts::{
+    CreateToken, CreateUser, GrantPermissions, Login, LoginAnswer, NewToken, ProjectPermission,
+    Setup, Token, User,
+};
+pub use agents::{Agent, AgentLease, Enroll, Enrolled, NewEnrolment};
+pub use builds::{
+    Artifact, Attempt, Build, BuildState, Cancel, StepResult, StepState, TestCounts, Tps, Trigger,
+};
+pub use events::{Consumer, Event, EventRecord, ParkedEvent};
+pub use history::{ComparedTest, Comparison, Test, TestRun};
+pub use jobs::{CreateJob, Job, JobDefinition, ProviderKind, Source, Step, UpdateJob};
+pub use logs::{LogLine, LogPage, Stream};
+pub use page::Page;
+pub use problem::Problem;
+pub use projects::{CreateProject, Project, UpdateProject};
+pub use reports::{Outcome, OutcomeCounts, ParseWarning, Report, TestResult};
+pub use search::{SearchAnswer, SearchHit, SearchLine};
+pub use verdicts::{
+    BuildVerdicts, FailureVerdict, FlakyPair, KnownSince, LabelFailure, RootCause, RunRef,
+    SimilarFailure, Verdict, VerdictKind,
+};

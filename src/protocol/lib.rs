@@ -1,0 +1,16 @@
+//! What testhide's server, agent and terminal say to each other.
+//!
+//! Three floors: [`id`] and [`time`] are the vocabulary, [`api`] holds the objects of `/api/v3`
+//! and the live feed, [`wire`] the messages and frames between an agent and the server.
+//! This crate does no I/O and knows no clock.
+
+pub mod api;
+mod id;
+mod time;
+pub mod wire;
+
+pub use id::{
+    AgentId, ArtifactId, BuildId, InvalidId, JobId, ProjectId, ReportId, ResultId, TestId, TokenId,
+    UserId,
+};
+pub use time::{InvalidTimestamp, Timestamp};

@@ -1,0 +1,306 @@
+//! From the parser's cases to rows and results: pure, block by block, with some three hundred bytes in memory a test.
+
+use super::block::{BLOCK_BYTES, Packed, pack};
+use super::compare::severity;
+use super::model::{CompactRow, ResultBlock, RowBlock, bits_of};
+use super::parse::{Attempts, ParsedCase, Sink, Stop, SuiteInfo, TestVerdict};
+use super::rows::{ends_of, fit, outcome_of, row_of, size_of_row};
+use crate::history::{Identity, NewRun, identify, test_id};
+use crate::ml::{Signature, signature};
+use crate::storage::StorageError;
+use testhide_protocol::api::{Outcome, OutcomeCounts};
+use testhide_protocol::{ProjectId, TestId};
+
+/// Properties that tell apart two tests of one name.
+const VARIANTS: [&str; 2] = ["browser", "device"];
+
+/// Bytes of a trace that its signature looks at, half from its head and half from its tail.
+const SIGNED_TRACE: usize = 64 * 1024;
+
+/// Where finished blocks go; an error ends the parse.
+pub(super) type Out<'a> = &'a mut dyn FnMut(Block) -> Result<(), Stop>;
+
+/// A finished block.
+#[derive(Debug)]
+pub(super) enum Block {
+    /// Of rows.
+    Rows(Packed),
+    /// Of results.
+    Results(Packed),
+}
+
+/// Takes cases, gives blocks of rows at once and results at the end.
+pub(super) struct Collector<'a> {
+    project: ProjectId,
+    attempts: Attempts,
+    tests: Vec<Gathered>,
+    block: RowBlock,
+    block_bytes: usize,
+    rows: u32,
+    out: Out<'a>,
+    /// Why a block could not be packed.
+    failure: Option<StorageError>,
+    /// Rows that were too large to keep whole.
+    pub cut_rows: u64,
+    /// The report's own words on where it comes from.
+    pub branch: Option<String>,
+    /// As above.
+    pub commit: Option<String>,
+}
+
+/// What the rows of one test say so far.
+struct Gathered {
+    test: TestId,
+    identity: Identity,
+    attempt: u32,
+    /// Of the worst row of the last attempt.
+    outcome: Outcome,
+    row: u32,
+    signature: Option<Signature>,
+    /// Milliseconds of the last attempt.
+    duration_ms: Option<u64>,
+    /// The last failure in any attempt.
+    failed: Option<(u32, Option<Signature>)>,
+}
+
+/// What a report comes to.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub counts: OutcomeCounts,
+    pub runs: Vec<NewRun>,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(project: ProjectId, out: Out<'a>) -> Self {
+        Self {
+            project,
+            attempts: Attempts::new(),
+            tests: Vec::new(),
+            block: RowBlock::default(),
+            block_bytes: 0,
+            rows: 0,
+            out,
+            failure: None,
+            cut_rows: 0,
+            branch: None,
+            commit: None,
+        }
+    }
+
+    /// Writes the last rows and all results.
+    ///
+    /// # Errors
+    /// A block that could not be packed; `None` when the receiver wants no more.
+    pub(super) fn finish(mut self) -> Result<Collected, Option<StorageError>> {
+        if self.write_rows().is_err() {
+            return Err(self.failure);
+        }
+        let verdicts = self.attempts.finish();
+        let mut collected = Collected::default();
+        let mut block = ResultBlock::default();
+        let (mut first, mut bytes, mut outcomes) = (0, 0, 0);
+        for (number, (test, verdict)) in (0..).zip(self.tests.into_iter().zip(verdicts)) {
+            let (result, run) = settle(number, test, &verdict);
+            collected.counts.add(result.outcome);
+            collected.runs.push(run);
+            bytes += result.display_name.len() + 48;
+            outcomes |= bits_of(&result);
+            block.results.push(result);
+            if bytes >= BLOCK_BYTES {
+                let packed = pack(first, outcomes, &block).map_err(Some)?;
+                (self.out)(Block::Results(packed)).map_err(|Stop| None)?;
+                (first, bytes, outcomes) = (number + 1, 0, 0);
+                block.results.clear();
+            }
+        }
+        if !block.results.is_empty() {
+            let packed = pack(first, outcomes, &block).map_err(Some)?;
+            (self.out)(Block::Results(packed)).map_err(|Stop| None)?;
+        }
+        Ok(collected)
+    }
+
+    /// Why the parse was stopped, when the reason lies here.
+    pub(super) fn into_failure(self) -> Option<StorageError> {
+        self.failure
+    }
+
+    fn write_rows(&mut self) -> Result<(), Stop> {
+        if self.block.rows.is_empty() {
+            return Ok(());
+        }
+        let first = self.rows
+            - u32::try_from(self.block.rows.len()).expect("a block has fewer rows than the report");
+        let packed = pack(first, 0, &self.block).map_err(|error| {
+            self.failure = Some(error);
+            Stop
+        })?;
+        self.block.rows.clear();
+        self.block_bytes = 0;
+        (self.out)(Block::Rows(packed))
+    }
+
+    /// The test that a row belongs to.
+    fn gathered(&mut self, number: usize, case: &ParsedCase) -> &mut Gathered {
+        if number == self.tests.len() {
+            let (test, identity) = identity_of(self.project, case);
+            self.tests.push(Gathered {
+                test,
+                identity,
+                attempt: 0,
+                outcome: Outcome::NotRun,
+                row: 0,
+                signature: None,
+                duration_ms: None,
+                failed: None,
+            });
+        }
+        &mut self.tests[number]
+    }
+}
+
+impl Sink for Collector<'_> {
+    fn suite(&mut self, suite: SuiteInfo) {
+        for (name, value) in suite.properties {
+            match name.as_str() {
+                "branch" => self.branch = Some(value),
+                "commit" => self.commit = Some(value),
+                _ => {}
+            }
+        }
+    }
+
+    fn case(&mut self, case: ParsedCase) -> Result<(), Stop> {
+        let place = self.attempts.place(&case.key());
+        if place.copy {
+            return Ok(());
+        }
+        let number = self.rows;
+        let outcome = outcome_of(case.outcome);
+        let failed = failure_of(&case, outcome);
+        let duration = case.duration_ms;
+        let test = self.gathered(place.test as usize, &case);
+        let next_attempt = place.attempt > test.attempt;
+        if next_attempt || severity(outcome) > severity(test.outcome) {
+            test.outcome = outcome;
+            test.row = number;
+            test.signature = failed.flatten().filter(|_| outcome.is_failure());
+        }
+        test.duration_ms = match (test.duration_ms.filter(|_| !next_attempt), duration) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
+        test.attempt = place.attempt;
+        if let Some(signature) = failed {
+            test.failed = Some((number, signature));
+        }
+        let mut row = row_of(case, place.test, place.attempt);
+        self.cut_rows += u64::from(fit(&mut row));
+        self.block_bytes += size_of_row(&row);
+        self.block.rows.push(row);
+        self.rows += 1;
+        if self.block_bytes >= BLOCK_BYTES {
+            self.write_rows()
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn settle(number: u32, test: Gathered, verdict: &TestVerdict) -> (CompactRow, NewRun) {
+    let outcome = outcome_of(verdict.outcome);
+    let recovered = verdict.flaky;
+    let failed = test.failed.filter(|_| recovered);
+    let signature = if outcome.is_failure() {
+        test.signature
+    } else {
+        failed.and_then(|(_, signature)| signature)
+    };
+    let result = CompactRow {
+        test: test.test,
+        display_name: test.identity.display.clone(),
+        outcome,
+        recovered,
+        attempts: verdict.attempts,
+        duration_ms: test.duration_ms,
+        signature,
+        row: test.row,
+        failed_row: failed.map(|(row, _)| row),
+    };
+    let run = NewRun {
+        test: test.test,
+        identity: test.identity,
+        row: number,
+        outcome,
+        recovered,
+        signature,
+        duration_ms: test.duration_ms,
+    };
+    (result, run)
+}
+
+fn identity_of(project: ProjectId, case: &ParsedCase) -> (TestId, Identity) {
+    let mut identity = identify(
+        case.nodeid.as_deref(),
+        case.file.as_deref(),
+        &case.classname,
+        &case.name,
+    );
+    let value = |name: &&str| {
+        case.properties
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let variants: Vec<&str> = VARIANTS
+        .iter()
+        .filter_map(value)
+        .filter(|value| !value.is_empty())
+        .collect();
+    if !variants.is_empty() {
+        identity.display = format!("{} [{}]", identity.display, variants.join(", "));
+    }
+    let labelled: Vec<String> = VARIANTS
+        .iter()
+        .filter_map(|name| value(name).map(|value| format!("{name}={value}")))
+        .collect();
+    let labelled: Vec<&str> = labelled.iter().map(String::as_str).collect();
+    (test_id(project, &identity.key, &labelled), identity)
+}
+
+/// Whether a row tells of a failure, its own or that of an attempt inside it, and that failure's signature.
+fn failure_of(case: &ParsedCase, outcome: Outcome) -> Option<Option<Signature>> {
+    let sign = |kind: &Option<String>, message: &Option<String>, trace: Option<&str>| {
+        Some(signature(
+            kind.as_deref(),
+            message.as_deref().unwrap_or_default(),
+            &ends_of(trace.unwrap_or_default(), SIGNED_TRACE),
+        ))
+    };
+    if outcome.is_failure() {
+        return Some(sign(
+            &case.kind,
+            &case.message,
+            case.trace.as_ref().map(|text| text.value.as_str()),
+        ));
+    }
+    let retry = case
+        .retries
+        .iter()
+        .rev()
+        .find(|retry| outcome_of(retry.outcome).is_failure())?;
+    Some(sign(
+        &retry.kind,
+        &retry.message,
+        retry.trace.as_ref().map(|text| text.value.as_str()),
+    ))
+}
+
+impl Block {
+    /// What is in it.
+    pub(super) fn packed(&self) -> &Packed {
+        match self {
+            Self::Rows(packed) | Self::Results(packed) => packed,
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! The case in hand: collects attributes and children of one `testcase` and decides its outcome.
+//!
+//! Several outcome children are possible: a skip counts before an error, an error before a failure (node's `todo` writes
+//! skipped and failure, vitest several failures); all their texts are kept.
+
+use super::clean::{Piece, Text, TextBuilder};
+use super::limits::Limits;
+use super::model::{Outcome, ParsedCase, RetryAttempt};
+use super::scalar::{seconds_to_ms, timestamp};
+use super::testhide::{Dialect, exception_kind, first_line};
+use super::warnings::{Repairs, Warnings};
+use super::xml::Tag;
+
+/// The outcome children, the one that counts most last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    Failure,
+    Error,
+    Skipped,
+}
+
+/// Name of a row that has none.
+const UNNAMED: &str = "(unnamed)";
+
+/// Name of the row made for a failure that a suite carries itself; jest's reporter uses the same.
+const OF_SUITE: &str = "(suite)";
+
+/// A case that is being read.
+pub(super) struct CaseBuilder {
+    pub(super) case: ParsedCase,
+    /// Made for a failure outside every case.
+    pub(super) of_suite: bool,
+    /// The child that decides so far, with its message and type.
+    decisive: Option<(Class, String, String)>,
+    /// Message of the child being read.
+    message: String,
+    trace: TextBuilder,
+    retry: Option<(RetryAttempt, bool)>,
+    status: String,
+    attribute_bytes: usize,
+    text_bytes: usize,
+    list_limit: usize,
+    retry_limit: usize,
+}
+
+impl CaseBuilder {
+    fn empty(line: u64, limits: &Limits) -> Self {
+        Self {
+            case: ParsedCase {
+                report_line: line,
+                attempt: 1,
+                ..ParsedCase::default()
+            },
+            of_suite: false,
+            decisive: None,
+            message: String::new(),
+            trace: TextBuilder::new(limits.text_bytes),
+            retry: None,
+            status: String::new(),
+            attribute_bytes: limits.attribute_bytes,
+            text_bytes: limits.text_bytes,
+            list_limit: limits.properties,
+            retry_limit: limits.retries,
+        }
+    }
+
+    /// Begins a case from its tag.
+    pub(super) fn new(
+        tag: &Tag<'_>,
+        limits: &Limits,
+        warnings: &mut Warnings,
+        repairs: &mut Repairs,
+    ) -> Self {
+        let mut builder = Self::empty(repairs.line.max(1), limits);
+        let case = &mut builder.case;
+        for (name, raw) in tag.attributes() {
+            let value = TextBuilder::short(raw, Piece::Attribute, limits.attribute_bytes, repairs);
+            match name {
+                b"name" => case.name = value,
+                b"classname" => case.classname = value,
+                b"class" if case.classname.is_empty() => case.classname = value,
+                b"file" | b"filepath" if !value.is_empty() => case.file = Some(value),
+                b"line" | b"lineno" => case.line = value.trim().parse().ok(),
+                b"time" | b"duration" => {
+                    case.duration_ms = seconds_to_ms(&value);
+                    if case.duration_ms.is_none() && !value.trim().is_empty() {
+                        warnings.add(
+                            case.report_line,
+                            "bad_duration",
+                            "left the duration out",
+                            || format!("`{}` is no duration", first_line(&value)),
+                        );
+                    }
+                }
+                b"timestamp" | b"started-at" | b"start-time" => case.started_at = timestamp(&value),
+                b"fail_id" if !value.is_empty() => case.fail_id = Some(value),
+                b"test_resolution" if !value.is_empty() => case.resolution = Some(value),
+                b"fail_id" | b"file" | b"test_resolution" => {}
+                b"status" | b"result" => {
+                    builder.status.push(' ');
+                    builder.status.push_str(&value.to_ascii_lowercase());
+                    case.extra
+                        .push((String::from_utf8_lossy(name).into_owned(), value));
+                }
+                _ if case.extra.len() < limits.properties => case
+                    .extra
+                    .push((String::from_utf8_lossy(name).into_owned(), value)),
+                _ => {}
+            }
+        }
+        if case.name.trim().is_empty() {
+            warnings.add(
+                case.report_line,
+                "unnamed_case",
+                "called it `(unnamed)`",
+                || "a case has no name".to_owned(),
+            );
+            UNNAMED.clone_into(&mut case.name);
+        }
+        builder
+    }
+
+    /// A case for a failure that stands directly in a suite.
+    pub(super) fn of_suite(line: u64, limits: &Limits) -> Self {
+        let mut builder = Self::empty(line.max(1), limits);
+        OF_SUITE.clone_into(&mut builder.case.name);
+        builder.of_suite = true;
+        builder
+    }
+
+    /// Begins an outcome child.
+    pub(super) fn open_problem(&mut self, class: Class, tag: &Tag<'_>, repairs: &mut Repairs) {
+        let (message, kind) = self.message_and_type(tag, repairs);
+        self.message.clone_from(&message);
+        if self
+            .decisive
+            .as_ref()
+            .is_none_or(|(known, ..)| *known < class)
+        {
+            self.decisive = Some((class, message, kind));
+        }
+    }
+
+    /// Ends an outcome child with its text.
+    pub(super) fn close_problem(&mut self, class: Class, text: &Text, repairs: &mut Repairs) {
+        let message = std::mem::take(&mut self.message);
+        let body = text.value.trim_end();
+        let only_reason = class == Class::Skipped && body.trim() == message.trim();
+        let first = self.trace.is_empty();
+        if !first && !message.is_empty() && !body.contains(&message) {
+            self.add_trace("\n\n", repairs);
+            self.add_trace(&message, repairs);
+        }
+        if !body.trim().is_empty() && !only_reason {
+            if !self.trace.is_empty() {
+                self.add_trace("\n\n", repairs);
+            }
+            self.add_trace(body, repairs);
+        }
+    }
+
+    /// Begins an attempt written inside the case.
+    pub(super) fn open_retry(&mut self, tag: &Tag<'_>, repairs: &mut Repairs) {
+        let (message, kind) = self.message_and_type(tag, repairs);
+        let name = tag.name();
+        let outcome = if name.to_ascii_lowercase().ends_with(b"error") {
+            Outcome::Error
+        } else {
+            Outcome::Failed
+        };
+        let before = name.to_ascii_lowercase().starts_with(b"flaky");
+        let kind = some(kind).or_else(|| exception_kind(&message));
+        self.retry = Some((
+            RetryAttempt {
+                outcome,
+                kind,
+                message: some(message),
+                ..RetryAttempt::default()
+            },
+            before,
+        ));
+    }
+
+    /// Ends it; its own text is its trace when there was no `stackTrace`.
+    pub(super) fn close_retry(&mut self, text: Text) {
+        let Some((mut retry, before)) = self.retry.take() else {
+            return;
+        };
+        if retry.trace.is_none() {
+            retry.trace = long(text);
+        }
+        if retry.message.is_none() {
+            retry.message = retry
+                .trace
+                .as_ref()
+                .and_then(|trace| some(first_line(&trace.value).to_owned()));
+        }
+        self.case.flaky |= before;
+        if self.case.retries.len() < self.retry_limit {
+            // Surefire: `flaky…` stand before the pass of the row, `rerun…` after its failure.
+            let number = u32::try_from(self.case.retries.len()).unwrap_or(u32::MAX - 2) + 1;
+            retry.attempt = if before { number } else { number + 1 };
+            if before {
+                self.case.attempt = number + 1;
+            }
+            self.case.retries.push(retry);
+        }
+    }
+
+    /// The trace of the attempt in hand.
+    pub(super) fn retry_trace(&mut self, text: Text) {
+        if let Some((retry, _)) = &mut self.retry {
+            retry.trace = long(text);
+        }
+    }
+
+    /// Standard output, of the attempt in hand or of the case.
+    pub(super) fn stdout(&mut self, text: Text, of_retry: bool) {
+        let slot = match (&mut self.retry, of_retry) {
+            (Some((retry, _)), true) => &mut retry.stdout,
+            _ => {
+                attachments_in(&text.value, &mut self.case.attachments, self.list_limit);
+                &mut self.case.stdout
+            }
+        };
+        join(slot, text, self.text_bytes);
+    }
+
+    /// Standard error, of the attempt in hand or of the case.
+    pub(super) fn stderr(&mut self, text: Text, of_retry: bool) {
+        let slot = match (&mut self.retry, of_retry) {
+            (Some((retry, _)), true) => &mut retry.stderr,
+            _ => &mut self.case.stderr,
+        };
+        join(slot, text, self.text_bytes);
+    }
+
+    /// A property of the case; those with a field of their own go there.
+    pub(super) fn property(&mut self, name: String, value: String) {
+        let case = &mut self.case;
+        let list = match name.as_str() {
+            "nodeid" if !value.is_empty() => {
+                case.nodeid.get_or_insert(value);
+                return;
+            }
+            "docstr" => {
+                case.docstring.get_or_insert(value);
+                return;
+            }
+            "attachment" if value.trim().is_empty() => return,
+            "attachment" => &mut case.attachments,
+            "jira" | "issue" => &mut case.tickets,
+            _ => {
+                if case.properties.len() < self.list_limit {
+                    case.properties.push((name, value));
+                }
+                return;
+            }
+        };
+        if list.len() < self.list_limit {
+            list.push(value);
+        }
+    }
+
+    /// A child that is not known.
+    pub(super) fn unknown(&mut self, name: &[u8], text: Text) {
+        if !text.value.trim().is_empty() && self.case.extra.len() < self.list_limit {
+            self.case
+                .extra
+                .push((String::from_utf8_lossy(name).into_owned(), text.value));
+        }
+    }
+
+    /// Whether the case could be told although its end tag is missing.
+    pub(super) fn outcome_is_known(&self) -> bool {
+        self.decisive.is_some() || self.case.resolution.is_some()
+    }
+
+    /// The finished case.
+    pub(super) fn finish(mut self, dialect: &mut Dialect, warnings: &mut Warnings) -> ParsedCase {
+        self.case.trace = long(self.trace.finish());
+        let status = std::mem::take(&mut self.status);
+        match self.decisive.take() {
+            Some((class, message, kind)) => {
+                self.case.outcome = match class {
+                    Class::Failure => Outcome::Failed,
+                    Class::Error => Outcome::Error,
+                    Class::Skipped => Outcome::Skipped,
+                };
+                let fallback = || {
+                    self.case
+                        .trace
+                        .as_ref()
+                        .map(|trace| first_line(&trace.value).to_owned())
+                };
+                self.case.message = some(message)
+                    .or_else(fallback)
+                    .filter(|message| !message.is_empty());
+                self.case.kind = some(kind);
+            }
+            None => self.case.outcome = outcome_of_status(&status),
+        }
+        dialect.apply(&mut self.case, warnings);
+        if self.case.kind.is_none()
+            && matches!(
+                self.case.outcome,
+                Outcome::Failed | Outcome::Error | Outcome::KnownIssue
+            )
+        {
+            self.case.kind = self.case.message.as_deref().and_then(exception_kind);
+        }
+        self.case
+    }
+
+    fn message_and_type(&self, tag: &Tag<'_>, repairs: &mut Repairs) -> (String, String) {
+        let (mut message, mut kind) = (String::new(), String::new());
+        for (name, raw) in tag.attributes() {
+            let slot = match name {
+                b"message" => &mut message,
+                b"type" => &mut kind,
+                _ => continue,
+            };
+            *slot = TextBuilder::short(raw, Piece::Attribute, self.attribute_bytes, repairs);
+        }
+        (message, kind)
+    }
+
+    fn add_trace(&mut self, text: &str, repairs: &mut Repairs) {
+        self.trace.push_str(text, Piece::Plain, repairs);
+    }
+}
+
+/// A case without an outcome child passed, unless its status says that it never ran (googletest) or failed.
+fn outcome_of_status(status: &str) -> Outcome {
+    let says = |word: &str| status.split_ascii_whitespace().any(|known| known == word);
+    if says("notrun") || says("disabled") || says("suppressed") {
+        Outcome::NotRun
+    } else if says("skipped") || says("ignored") || says("pending") {
+        Outcome::Skipped
+    } else if says("failed") || says("failure") || says("fail") {
+        Outcome::Failed
+    } else if says("error") || says("broken") {
+        Outcome::Error
+    } else {
+        Outcome::Passed
+    }
+}
+
+/// Files named in output as `[[ATTACHMENT|path]]`, a convention of several runners.
+fn attachments_in(text: &str, list: &mut Vec<String>, limit: usize) {
+    for part in text.split("[[ATTACHMENT|").skip(1) {
+        if let Some((path, _)) = part.split_once("]]")
+            && list.len() < limit
+            && !path.is_empty()
+            && !path.contains('\n')
+        {
+            list.push(path.to_owned());
+        }
+    }
+}
+
+fn join(slot: &mut Option<Text>, text: Text, limit: usize) {
+    if text.value.trim().is_empty() {
+        return;
+    }
+    match slot {
+        None => *slot = Some(text),
+        Some(first) => {
+            let cut = first.cut + text.cut;
+            let mut both = TextBuilder::new(limit);
+            let mut repairs = Repairs::default();
+            both.push_str(&first.value, Piece::Plain, &mut repairs);
+            both.push_str("\n", Piece::Plain, &mut repairs);
+            both.push_str(&text.value, Piece::Plain, &mut repairs);
+            let joined = both.finish();
+            *slot = Some(Text {
+                bytes: first.bytes + text.bytes + 1,
+                cut: joined.cut + cut,
+                value: joined.value,
+            });
+        }
+    }
+}
+
+fn long(text: Text) -> Option<Text> {
+    (!text.value.trim().is_empty()).then_some(text)
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,239 @@
+//! The suites of a JUnit document: their nesting, what they declare, and their properties.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::clean::{Piece, Text, TextBuilder};
+use super::limits::Limits;
+use super::model::{Counts, ParsedCase, SuiteInfo};
+use super::read::Sink;
+use super::scalar::{seconds_to_ms, timestamp};
+use super::warnings::Repairs;
+use super::xml::Tag;
+
+/// Between the names of nested suites.
+const SEPARATOR: &str = " > ";
+
+/// Bytes of a joined name; deeper suites keep the name of the one around them.
+const LONGEST_NAME: usize = 4 << 10;
+
+/// The suites that are open, and what the document says as a whole.
+pub(super) struct Suites {
+    open: Vec<SuiteInfo>,
+    /// The name of cases outside every suite.
+    nameless: Arc<str>,
+    root_declared: Option<Counts>,
+    summed: Option<Counts>,
+    whole: Whole,
+    attribute_bytes: usize,
+    property_limit: usize,
+}
+
+/// What is known of the whole document at its end.
+#[derive(Default)]
+pub(super) struct Whole {
+    pub(super) declared: Option<Counts>,
+    pub(super) properties: Vec<(String, String)>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) first_name: Arc<str>,
+}
+
+/// The attributes that root and suites share.
+#[derive(Default)]
+struct Attributes {
+    name: String,
+    file: Option<String>,
+    hostname: Option<String>,
+    timestamp: Option<Timestamp>,
+    duration_ms: Option<u64>,
+    tests: Option<u64>,
+    counts: Counts,
+    others: Vec<(String, String)>,
+}
+
+impl Attributes {
+    fn declared(&self) -> Option<Counts> {
+        let total = self.tests?;
+        let counted = self.counts.failed + self.counts.error + self.counts.skipped;
+        Some(Counts {
+            total,
+            passed: total.saturating_sub(counted),
+            ..self.counts
+        })
+    }
+}
+
+impl Suites {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            open: Vec::new(),
+            nameless: Arc::from(""),
+            root_declared: None,
+            summed: None,
+            whole: Whole {
+                first_name: Arc::from(""),
+                ..Whole::default()
+            },
+            attribute_bytes: limits.attribute_bytes,
+            property_limit: limits.properties,
+        }
+    }
+
+    /// Reads the attributes of `testsuites`.
+    pub(super) fn root(&mut self, tag: &Tag<'_>, repairs: &mut Repairs) {
+        let attributes = self.attributes(tag, repairs);
+        self.root_declared = self.root_declared.or(attributes.declared());
+        self.whole.started_at = self.whole.started_at.or(attributes.timestamp);
+        if self.whole.first_name.is_empty() {
+            self.whole.first_name = attributes.name.into();
+        }
+    }
+
+    /// Opens a suite inside the innermost one.
+    pub(super) fn open(&mut self, tag: &Tag<'_>, timestamp_is_end: bool, repairs: &mut Repairs) {
+        let attributes = self.attributes(tag, repairs);
+        let declared = attributes.declared();
+        let name: Arc<str> = match self.open.last() {
+            Some(outer)
+                if attributes.name.is_empty()
+                    || outer.name.len() + attributes.name.len() > LONGEST_NAME =>
+            {
+                outer.name.clone()
+            }
+            Some(outer) if !outer.name.is_empty() => {
+                format!("{}{SEPARATOR}{}", outer.name, attributes.name).into()
+            }
+            _ => attributes.name.into(),
+        };
+        if self.open.is_empty()
+            && let Some(declared) = declared
+        {
+            let sum = self.summed.get_or_insert_default();
+            sum.total = sum.total.saturating_add(declared.total);
+            sum.passed = sum.passed.saturating_add(declared.passed);
+            sum.failed = sum.failed.saturating_add(declared.failed);
+            sum.error = sum.error.saturating_add(declared.error);
+            sum.skipped = sum.skipped.saturating_add(declared.skipped);
+        }
+        if self.whole.first_name.is_empty() {
+            self.whole.first_name = name.clone();
+        }
+        self.open.push(SuiteInfo {
+            file: attributes
+                .file
+                .or_else(|| self.open.last().and_then(|outer| outer.file.clone())),
+            name,
+            hostname: attributes.hostname,
+            timestamp: attributes.timestamp,
+            timestamp_is_end,
+            duration_ms: attributes.duration_ms,
+            declared,
+            properties: attributes.others,
+            ..SuiteInfo::default()
+        });
+    }
+
+    /// Closes the innermost suite and tells the sink.
+    pub(super) fn close(&mut self, sink: &mut dyn Sink) {
+        let Some(suite) = self.open.pop() else { return };
+        let began = suite.started_at();
+        self.whole.started_at = match (self.whole.started_at, began) {
+            (Some(known), Some(began)) => Some(known.min(began)),
+            (known, began) => known.or(began),
+        };
+        if suite.timestamp_is_end {
+            self.whole.finished_at = self.whole.finished_at.max(suite.timestamp);
+        }
+        sink.suite(suite);
+    }
+
+    /// Closes what is still open and gives what is known of the whole.
+    pub(super) fn finish(mut self, sink: &mut dyn Sink) -> Whole {
+        while !self.open.is_empty() {
+            self.close(sink);
+        }
+        self.whole.declared = self.root_declared.or(self.summed);
+        self.whole
+    }
+
+    /// Gives a case its suite, and its suite's file if it has none.
+    pub(super) fn place(&mut self, case: &mut ParsedCase) {
+        match self.open.last_mut() {
+            Some(suite) => {
+                suite.cases += 1;
+                case.suite = suite.name.clone();
+                if case.file.is_none() {
+                    case.file.clone_from(&suite.file);
+                }
+            }
+            None => case.suite = self.nameless.clone(),
+        }
+    }
+
+    /// Keeps a property of the innermost suite, or of the document.
+    pub(super) fn property(&mut self, name: String, value: String) {
+        let properties = match self.open.last_mut() {
+            Some(suite) => &mut suite.properties,
+            None => &mut self.whole.properties,
+        };
+        if properties.len() < self.property_limit {
+            properties.push((name, value));
+        }
+    }
+
+    /// Keeps the output of the innermost suite; the first one written.
+    pub(super) fn stdout(&mut self, text: Text) {
+        if let Some(suite) = self.open.last_mut()
+            && !text.value.trim().is_empty()
+        {
+            suite.stdout.get_or_insert(text);
+        }
+    }
+
+    /// Keeps the error output of the innermost suite; the first one written.
+    pub(super) fn stderr(&mut self, text: Text) {
+        if let Some(suite) = self.open.last_mut()
+            && !text.value.trim().is_empty()
+        {
+            suite.stderr.get_or_insert(text);
+        }
+    }
+
+    fn attributes(&self, tag: &Tag<'_>, repairs: &mut Repairs) -> Attributes {
+        let mut read = Attributes::default();
+        for (name, value) in tag.attributes() {
+            let value = TextBuilder::short(value, Piece::Attribute, self.attribute_bytes, repairs);
+            let number = || value.trim().parse::<u64>().ok();
+            match name {
+                b"name" => read.name = value,
+                b"file" | b"filepath" if !value.is_empty() => read.file = Some(value),
+                b"hostname" if !value.is_empty() => read.hostname = Some(value),
+                b"timestamp" => read.timestamp = timestamp(&value),
+                b"time" | b"duration" => read.duration_ms = seconds_to_ms(&value),
+                b"tests" => read.tests = number(),
+                b"failures" => read.counts.failed = number().unwrap_or(0),
+                b"errors" => read.counts.error = number().unwrap_or(0),
+                b"skipped" | b"skips" | b"disabled" | b"ignored" => {
+                    read.counts.skipped = read.counts.skipped.saturating_add(number().unwrap_or(0));
+                }
+                _ if read.others.len() < self.property_limit
+                    && !matches!(
+                        name,
+                        b"xmlns" | b"xsi" | b"schemaLocation" | b"noNamespaceSchemaLocation"
+                    ) =>
+                {
+                    read.others
+                        .push((String::from_utf8_lossy(name).into_owned(), value));
+                }
+                _ => {}
+            }
+        }
+        // Sums of hostile numbers must not overflow.
+        read.counts.failed = read.counts.failed.min(u64::from(u32::MAX));
+        read.counts.error = read.counts.error.min(u64::from(u32::MAX));
+        read.counts.skipped = read.counts.skipped.min(u64::from(u32::MAX));
+        read
+    }
+}

@@ -1,0 +1,54 @@
+//! Streaming parsers of test reports: Testhide's own dialect, JUnit XML and CTRF JSON.
+//!
+//! Everything here is pure: bytes in, cases and warnings out, no clock, no file, no store. What these modules promise:
+//!
+//! * **Constant memory.** One case is held at a time; texts are kept as head and tail, so a report of five gigabytes
+//!   costs a few megabytes, whatever its shape (one huge text, one huge attribute, a hundred thousand levels).
+//! * **Nothing is expanded.** A document type declaration ends the parse; entities other than XML's own five stay text.
+//! * **What can be read is read.** Illegal characters, wrong encodings, stray `<` and `&`, missing end tags and a cut tail
+//!   are repaired, and every repair is told as a warning. Only a file that is no report at all is an error.
+//!
+//! The way through: [`parse`] looks at the head ([`detect`]), decodes to UTF-8 (`text`), and hands the bytes to `junit`
+//! (with the rules of the `testhide` dialect) or `ctrf`; those call the [`Sink`] with one [`ParsedCase`] after another.
+//! [`Attempts`] then tells apart attempts, rows and copies of one test.
+//!
+//! XML is read by a tokenizer of our own (`xml`): the usual readers buffer a whole text node or tag before anybody can
+//! look at its length, and stop at the first stray `&`.
+
+mod attempts;
+mod clean;
+mod ctrf;
+mod ctrf_test;
+mod detect;
+mod error;
+mod json;
+mod json_value;
+mod junit;
+mod junit_case;
+mod junit_suite;
+mod limits;
+mod model;
+mod read;
+mod scalar;
+mod testhide;
+mod text;
+mod warnings;
+mod xml;
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod limit_tests;
+
+pub use attempts::{Attempts, CaseKey, Placement, TestVerdict};
+pub use clean::Text;
+pub use detect::detect;
+pub use error::ParseError;
+pub use limits::{Limits, Stop};
+pub use model::{
+    Counts, Format, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
+};
+pub use read::{Sink, parse};
+pub use warnings::Warning;

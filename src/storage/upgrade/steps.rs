@@ -1,0 +1,31 @@
+//! The ordered list of steps.
+
+use crate::storage::{StorageError, WriteTxn};
+
+/// One step from a format to the next.
+pub(in crate::storage) struct Step {
+    /// The format that the step reaches.
+    pub to: u32,
+    /// Changes the state; committed together with the new format number.
+    pub run: fn(&WriteTxn) -> Result<(), StorageError>,
+}
+
+/// Every step, in order. A new one is appended as `storage/upgrade/vN.rs` and never changed after a release.
+const STEPS: &[Step] = &[];
+
+/// The steps that a directory of format `found` still needs.
+pub(in crate::storage) fn steps_from(found: u32) -> impl Iterator<Item = &'static Step> {
+    STEPS.iter().filter(move |step| step.to > found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::STEPS;
+    use crate::storage::FORMAT_VERSION;
+
+    #[test]
+    fn steps_are_in_order_and_reach_the_present_format() {
+        let reached: Vec<u32> = STEPS.iter().map(|step| step.to).collect();
+        assert_eq!(reached, (2..=FORMAT_VERSION).collect::<Vec<_>>());
+    }
+}

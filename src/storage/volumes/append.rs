@@ -1,0 +1,216 @@
+//! The volumes' writer thread: gathers appends into commits and begins the next volume in time.
+
+use super::file::VolumeFile;
+use super::handle::{VolumeRef, check_of};
+use super::read::Files;
+use crate::storage::disk::DiskGuard;
+use crate::storage::error::StorageError;
+use crate::storage::thread::WriterThread;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Appends that may wait before callers are held back.
+const QUEUE: usize = 256;
+
+/// Bytes after which a gathered commit is closed: about 60 full values, where throughput is at its best.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+/// Size at which the next volume begins.
+const ROLL_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Age at which the next volume begins, so that retention can remove whole files.
+const ROLL_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+struct Append {
+    parts: Vec<Bytes>,
+    answer: oneshot::Sender<Result<Vec<VolumeRef>, StorageError>>,
+}
+
+enum Message {
+    Append(Append),
+    Stop,
+}
+
+/// The way to the writer thread.
+#[derive(Clone)]
+pub(super) struct Appender {
+    inbox: mpsc::Sender<Message>,
+    /// Last, so that the way to the thread is closed before it is waited for.
+    thread: Arc<WriterThread>,
+}
+
+impl Appender {
+    pub(super) fn start(files: Arc<Files>, guard: DiskGuard) -> Result<Self, StorageError> {
+        let (inbox, messages) = mpsc::channel(QUEUE);
+        let mut writer = Writer {
+            files,
+            guard,
+            current: None,
+        };
+        // An existing last volume is opened now, so that a damaged one is found at the start and not in the night.
+        if let Some(last) = writer.files.numbers().last().copied() {
+            let file = writer.files.get(last)?;
+            let end = file.end()?;
+            writer.current = Some(Current {
+                number: last,
+                file,
+                end,
+            });
+        }
+        let thread = std::thread::Builder::new()
+            .name("volume-writer".into())
+            .spawn(move || writer.run(messages))
+            .map_err(|source| StorageError::io("start the writer of", "volumes", source))?;
+        Ok(Self {
+            inbox,
+            thread: Arc::new(WriterThread::new(thread)),
+        })
+    }
+
+    pub(super) async fn append(&self, parts: Vec<Bytes>) -> Result<Vec<VolumeRef>, StorageError> {
+        let (answer, answered) = oneshot::channel();
+        let message = Message::Append(Append { parts, answer });
+        self.inbox
+            .send(message)
+            .await
+            .map_err(|_| StorageError::Closing)?;
+        answered.await.unwrap_or(Err(StorageError::Closing))
+    }
+
+    pub(super) async fn close(self) {
+        drop(self.inbox.send(Message::Stop).await);
+        let thread = self.thread.clone();
+        drop(self);
+        drop(tokio::task::spawn_blocking(move || thread.join()).await);
+    }
+}
+
+struct Current {
+    number: u32,
+    file: Arc<VolumeFile>,
+    end: u64,
+}
+
+struct Writer {
+    files: Arc<Files>,
+    guard: DiskGuard,
+    current: Option<Current>,
+}
+
+impl Writer {
+    fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut open = true;
+        while open {
+            let Some(Message::Append(first)) = messages.blocking_recv() else {
+                return;
+            };
+            let mut bytes: usize = first.parts.iter().map(Bytes::len).sum();
+            let mut group = vec![first];
+            while bytes < GROUP_BYTES {
+                match messages.try_recv() {
+                    Ok(Message::Append(next)) => {
+                        bytes += next.parts.iter().map(Bytes::len).sum::<usize>();
+                        group.push(next);
+                    }
+                    Ok(Message::Stop) => {
+                        open = false;
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            self.commit(group);
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Append>) {
+        match self.append_group(&group) {
+            Ok(places) => {
+                for (append, places) in group.into_iter().zip(places) {
+                    drop(append.answer.send(Ok(places)));
+                }
+            }
+            Err(error) => {
+                // What the file holds now is only known by asking it again.
+                self.current = None;
+                if !matches!(error, StorageError::ReadOnly { .. }) {
+                    tracing::error!("failed to append to a volume: {error}");
+                }
+                for append in group {
+                    drop(append.answer.send(Err(again(&error))));
+                }
+            }
+        }
+    }
+
+    fn append_group(&mut self, group: &[Append]) -> Result<Vec<Vec<VolumeRef>>, StorageError> {
+        self.guard
+            .check_hard()
+            .map_err(|(free_mb, floor_mb)| StorageError::ReadOnly { free_mb, floor_mb })?;
+        let current = self.current()?;
+        let mut at = current.end;
+        let mut places = Vec::with_capacity(group.len());
+        let mut bytes: Vec<&[u8]> = Vec::new();
+        for append in group {
+            let mut own = Vec::with_capacity(append.parts.len());
+            for part in &append.parts {
+                let len = u32::try_from(part.len())
+                    .map_err(|_| StorageError::corrupt("volumes", "a part is larger than 4 GiB"))?;
+                own.push(VolumeRef {
+                    volume: current.number,
+                    position: at,
+                    len,
+                    check: check_of(part),
+                });
+                at += u64::from(len);
+                bytes.push(part);
+            }
+            places.push(own);
+        }
+        current.file.append(current.end, &bytes)?;
+        current.end = at;
+        Ok(places)
+    }
+
+    /// The volume to write to; the next one when the last is full or old.
+    fn current(&mut self) -> Result<&mut Current, StorageError> {
+        if self.current.is_none()
+            && let Some(last) = self.files.numbers().last().copied()
+        {
+            let file = self.files.get(last)?;
+            let end = file.end()?;
+            self.current = Some(Current {
+                number: last,
+                file,
+                end,
+            });
+        }
+        let fits = self.current.as_ref().is_some_and(|current| {
+            current.end == 0
+                || (current.end < ROLL_BYTES && self.files.age(current.number) < ROLL_AGE)
+        });
+        if !fits {
+            let last = self.current.as_ref().map(|current| current.number);
+            let (number, file) = self.files.create_after(last)?;
+            self.current = Some(Current {
+                number,
+                file,
+                end: 0,
+            });
+        }
+        Ok(self.current.as_mut().expect("a volume was just opened"))
+    }
+}
+
+/// The same failure for everybody who waited.
+fn again(error: &StorageError) -> StorageError {
+    match error {
+        StorageError::ReadOnly { free_mb, floor_mb } => StorageError::ReadOnly {
+            free_mb: *free_mb,
+            floor_mb: *floor_mb,
+        },
+        other => StorageError::corrupt("volumes", other.to_string()),
+    }
+}

@@ -1,0 +1,24 @@
+//! The demo, as a newcomer runs it.
+
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_demo_ends_well_and_says_what_the_failures_mean() {
+    let output = Command::new(env!("CARGO_BIN_EXE_testhide"))
+        .args(["demo", "--exit"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    for expected in [
+        "NEW    tests.test_cart.CartTest > test_adding_the_same_item_adds_up",
+        "FLAKY  tests.test_stock.StockTest > test_the_last_item_is_sold_once",
+        "KNOWN  tests.test_pricing.PricingTest > test_vat_is_rounded_on_each_line",
+        "FIXED  tests.test_stock.StockTest > test_releasing_gives_the_items_back",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    assert_eq!(errors, "", "nothing is said on stderr");
+}

@@ -1,0 +1,9 @@
+//! What every test needs: a server, a client, an agent.
+
+mod client;
+mod junit;
+mod server;
+
+pub(crate) use client::Client;
+pub(crate) use junit::{Case, junit};
+pub(crate) use server::{TestServer, job_with_script, lines_of};

@@ -1,0 +1,104 @@
+//! The agents: who is there, who is silent, and what they work on.
+
+use testhide_protocol::api::Agent;
+
+use super::common::{first_row, heading, mark_selected, nothing};
+use crate::model::Model;
+use crate::paint::{Canvas, Tone};
+use crate::words;
+
+/// Draws the list of agents.
+pub(crate) fn agents(model: &Model, canvas: &mut Canvas<'_>) {
+    let shown = model.agents.shown();
+    let known = model.agents.known.as_deref();
+    if shown.is_empty() {
+        let empty = match known {
+            None => None,
+            Some([]) => Some("No agent is enrolled yet: every build waits."),
+            Some(_) => Some("No agent fits the filter. esc drops it."),
+        };
+        return nothing(model, canvas, model.agents.error.as_deref(), empty);
+    }
+    let width = canvas.width();
+    let name = 20 + width.saturating_sub(80) / 4;
+    let (builds_at, seen_at) = (14 + name, 14 + name + 6);
+    let labels_at = seen_at + 6;
+    let tone = Tone::Quiet;
+    canvas.text(2, 0, 8, "STATE", tone);
+    canvas.text(13, 0, 8, "NAME", tone);
+    canvas.text_right(builds_at, builds_at + 5, 0, "BUSY", tone);
+    canvas.text_right(seen_at, seen_at + 5, 0, "SEEN", tone);
+    canvas.text(labels_at, 0, width, "WORKS ON / LABELS", tone);
+    let detail = if canvas.height() >= 10 { 3 } else { 0 };
+    let height = canvas.height().saturating_sub(1 + detail);
+    let cursor = model.agents.cursor(&shown);
+    let first = first_row(cursor, shown.len(), height);
+    let mut list = canvas.rows(1, height);
+    for (y, (index, agent)) in (0..height).zip(shown.iter().enumerate().skip(first)) {
+        let state = words::agent_state(&agent.state);
+        list.text(2, y, 2, state.sign, state.tone);
+        list.text(4, y, 8, state.word, state.tone);
+        list.text(13, y, name, &agent.name, Tone::Strong);
+        list.text_right(
+            builds_at,
+            builds_at + 5,
+            y,
+            &format!("{}/{}", agent.builds.len(), agent.capacity),
+            Tone::Plain,
+        );
+        let seen = agent
+            .last_seen_at
+            .map_or_else(|| "never".to_owned(), |time| words::age(time, model.now));
+        list.text_right(seen_at, seen_at + 5, y, &seen, Tone::Quiet);
+        let mut x = labels_at;
+        if !agent.builds.is_empty() {
+            x = list.text(x, y, width.saturating_sub(x), &works_on(agent), Tone::Busy) + 2;
+        }
+        list.text(
+            x,
+            y,
+            width.saturating_sub(x),
+            &agent.labels.join(" "),
+            Tone::Quiet,
+        );
+        if index == cursor {
+            mark_selected(&mut list, y);
+        }
+    }
+    if detail > 0 {
+        about(model, &mut canvas.rows(1 + height, detail), shown[cursor]);
+    }
+}
+
+fn works_on(agent: &Agent) -> String {
+    let builds: Vec<_> = agent
+        .builds
+        .iter()
+        .map(|lease| format!("build {}", lease.build_number))
+        .collect();
+    builds.join(", ")
+}
+
+fn about(model: &Model, canvas: &mut Canvas<'_>, agent: &Agent) {
+    let width = canvas.width().saturating_sub(2);
+    let title = match (&model.agents.error, model.agents.filter.as_str()) {
+        (Some(error), _) => format!("! not up to date: {error}"),
+        (None, "") => agent.name.clone(),
+        (None, filter) => format!("{} · filter {filter}", agent.name),
+    };
+    heading(canvas, 0, &title);
+    let known = format!(
+        "{} · version {} · enrolled {}",
+        agent.platform,
+        agent.version,
+        words::moment(agent.enrolled_at)
+    );
+    canvas.text(1, 1, width, &known, Tone::Plain);
+    canvas.text(
+        1,
+        2,
+        width,
+        &format!("labels: {}", agent.labels.join(", ")),
+        Tone::Plain,
+    );
+}
