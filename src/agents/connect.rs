@@ -3,11 +3,12 @@
 use super::error::AgentsError;
 use super::model::{AgentRecord, Introduction};
 use super::store::{AGENTS, Agents};
+use crate::builds::Resumed;
 use crate::events;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use testhide_protocol::AgentId;
 use testhide_protocol::api::Event;
-use testhide_protocol::wire::{AgentMessage, Lease, PROTOCOL_VERSION, Resume, challenge_text};
+use testhide_protocol::wire::{AgentMessage, Lease, PROTOCOL_VERSION, challenge_text};
 use tokio_util::sync::CancellationToken;
 
 /// An agent that proved who it is.
@@ -18,7 +19,7 @@ pub(super) struct Connected {
     pub labels: Vec<String>,
     pub capacity: u32,
     pub session: u64,
-    pub resume: Vec<Resume>,
+    pub resumed: Resumed,
 }
 
 /// Why a connection is not taken: code, sentence, whether trying again may help.
@@ -105,8 +106,8 @@ impl Agents {
             kick,
         );
         self.builds.set_connected(self.live.connected());
-        let resume = match self.take_in(&record, &introduction, &holding).await {
-            Ok(resume) => resume,
+        let resumed = match self.take_in(&record, &introduction, &holding).await {
+            Ok(resumed) => resumed,
             Err(error) => {
                 self.disconnect(agent, session).await;
                 return Err(failed(error));
@@ -121,7 +122,7 @@ impl Agents {
             labels,
             capacity,
             session,
-            resume,
+            resumed,
         })
     }
 
@@ -130,7 +131,7 @@ impl Agents {
         record: &AgentRecord,
         introduction: &Introduction,
         holding: &[Lease],
-    ) -> Result<Vec<Resume>, AgentsError> {
+    ) -> Result<Resumed, AgentsError> {
         let now = self.clock.now();
         let known = AgentRecord {
             labels: introduction.labels.clone(),

@@ -18,7 +18,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::collections::HashSet;
 use std::time::Duration;
-use testhide_protocol::wire::{Lease, MAX_CHUNK_WIRE, PROTOCOL_VERSION, ServerMessage};
+use testhide_protocol::wire::{Assignment, Lease, MAX_CHUNK_WIRE, PROTOCOL_VERSION, ServerMessage};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -148,7 +148,7 @@ async fn introduce(
     let connected = agents.connect(&nonce, hello, kick).await?;
     let welcome = ServerMessage::Welcome {
         heartbeat_seconds: HEARTBEAT_SECONDS,
-        resume: connected.resume.clone(),
+        resume: connected.resumed.resume.clone(),
     };
     if send(sink, &welcome).await.is_err() {
         agents.disconnect(connected.agent, connected.session).await;
@@ -227,7 +227,12 @@ impl Working {
             capacity: connected.capacity,
         };
         let journals = Journals::new(agents.clone(), connected.agent);
-        let holding = connected.resume.iter().map(|resume| resume.lease).collect();
+        let holding = connected
+            .resumed
+            .resume
+            .iter()
+            .map(|resume| resume.lease)
+            .collect();
         Self {
             agents,
             connected,
@@ -243,6 +248,11 @@ impl Working {
         let mut changes = self.agents.builds.changes();
         changes.mark_changed();
         let mut gathered = Vec::with_capacity(FRAMES);
+        for assignment in std::mem::take(&mut self.connected.resumed.again) {
+            if let Err(end) = self.assign(assignment).await {
+                return end;
+            }
+        }
         loop {
             let outcome = tokio::select! {
                 count = frames.recv_many(&mut gathered, FRAMES) => {
@@ -312,13 +322,15 @@ impl Working {
             .await
             .map_err(failed)?
         {
-            self.holding.push(assignment.lease);
-            self.say(ServerMessage::Assign {
-                assignment: Box::new(assignment),
-            })
-            .await?;
+            self.assign(assignment).await?;
         }
         Ok(())
+    }
+
+    async fn assign(&mut self, assignment: Assignment) -> Result<(), End> {
+        self.holding.push(assignment.lease);
+        let assignment = Box::new(assignment);
+        self.say(ServerMessage::Assign { assignment }).await
     }
 
     async fn declined(&self, lease: Lease, reason: &str) -> Result<(), End> {

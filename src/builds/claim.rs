@@ -140,7 +140,7 @@ fn steps_of(definition: &JobDefinition) -> Vec<StepRecord> {
     steps.map(|step| pending(step.display_name())).collect()
 }
 
-fn assignment(record: BuildRecord, definition: JobDefinition) -> Assignment {
+pub(super) fn assignment(record: BuildRecord, definition: JobDefinition) -> Assignment {
     Assignment {
         lease: Lease {
             build: record.id,

@@ -5,7 +5,7 @@ use super::error::BuildsError;
 use super::finish::end_attempt;
 use super::lifecycle::Fact;
 use super::store::{ATTEMPTS, Builds, LEASES, load};
-use testhide_protocol::wire::{Lease, Resume};
+use testhide_protocol::wire::Lease;
 use testhide_protocol::{AgentId, BuildId, Timestamp};
 
 /// A lease as the store has it.
@@ -127,50 +127,11 @@ impl Builds {
             Ok(taken)
         })
     }
-
-    /// An agent came (back) and says which attempts it still holds. Answers where each that it may go on with stands; attempts
-    /// that the store believes with it and that it does not know are given up.
-    ///
-    /// # Errors
-    /// Failures of the store.
-    pub async fn resume(
-        &self,
-        agent: AgentId,
-        holding: &[Lease],
-    ) -> Result<Vec<Resume>, BuildsError> {
-        for held in self.leases_of(agent)? {
-            if !holding.contains(&held.lease) {
-                self.lose(held, "its agent came back without it".to_owned())
-                    .await?;
-            }
-        }
-        self.storage.read(|rtxn| {
-            let leases = LEASES.read(rtxn)?;
-            let attempts = ATTEMPTS.read(rtxn)?;
-            let mut resume = Vec::new();
-            for lease in holding {
-                let Some(attempt) = attempts.get(&(lease.build, lease.attempt))? else {
-                    continue;
-                };
-                let present = leases.get(&(agent, lease.build))?;
-                let running = present.is_some_and(|present| present.fence == lease.fence);
-                // The end was stored and only its acknowledgement was lost: let the agent hear it.
-                let ended_by_it = attempt.fence == lease.fence
-                    && attempt.agent == agent
-                    && attempt.ended_by_agent();
-                if running || ended_by_it {
-                    resume.push(Resume {
-                        lease: *lease,
-                        seq: attempt.journal_seq,
-                    });
-                }
-            }
-            Ok(resume)
-        })
-    }
 }
 
-fn held(((agent, build), record): ((AgentId, BuildId), super::model::LeaseRecord)) -> HeldLease {
+pub(super) fn held(
+    ((agent, build), record): ((AgentId, BuildId), super::model::LeaseRecord),
+) -> HeldLease {
     HeldLease {
         agent,
         lease: Lease {

@@ -1,0 +1,69 @@
+//! An agent came (back): what it goes on with, and what it has to be told again.
+
+use super::claim::assignment;
+use super::error::BuildsError;
+use super::store::{ATTEMPTS, Builds, LEASES, load};
+use testhide_protocol::AgentId;
+use testhide_protocol::wire::{Assignment, Lease, Resume};
+
+/// How an agent that came (back) goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Resumed {
+    /// Where each attempt stands that it holds and may go on with.
+    pub resume: Vec<Resume>,
+    /// Leases that it was given and never heard of: the connection broke or the server died on the way.
+    pub again: Vec<Assignment>,
+}
+
+impl Builds {
+    /// Compares what the store believes an agent to hold with what it says. An attempt that it lost after its journal had begun is given
+    /// up; one of which nothing was ever heard was never begun, and is handed out again under the same lease.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn resume(&self, agent: AgentId, holding: &[Lease]) -> Result<Resumed, BuildsError> {
+        let mut again = Vec::new();
+        for held in self.leases_of(agent)? {
+            let lease = held.lease;
+            if holding.contains(&lease) {
+                continue;
+            }
+            let (record, begun) = self.storage.read(|rtxn| {
+                let attempt = ATTEMPTS.read(rtxn)?.get(&(lease.build, lease.attempt))?;
+                let begun = attempt.is_none_or(|attempt| attempt.journal_seq > 0);
+                Ok::<_, BuildsError>((load(rtxn, lease.build)?, begun))
+            })?;
+            if begun {
+                self.lose(held, "its agent came back without it".to_owned())
+                    .await?;
+            } else {
+                let definition = record.definition();
+                again.push(assignment(record, definition));
+            }
+        }
+        let resume = self.storage.read(|rtxn| {
+            let leases = LEASES.read(rtxn)?;
+            let attempts = ATTEMPTS.read(rtxn)?;
+            let mut resume = Vec::new();
+            for lease in holding {
+                let Some(attempt) = attempts.get(&(lease.build, lease.attempt))? else {
+                    continue;
+                };
+                let present = leases.get(&(agent, lease.build))?;
+                let running = present.is_some_and(|present| present.fence == lease.fence);
+                // The end was stored and only its acknowledgement was lost: let the agent hear it.
+                let ended_by_it = attempt.fence == lease.fence
+                    && attempt.agent == agent
+                    && attempt.ended_by_agent();
+                if running || ended_by_it {
+                    resume.push(Resume {
+                        lease: *lease,
+                        seq: attempt.journal_seq,
+                    });
+                }
+            }
+            Ok::<_, BuildsError>(resume)
+        })?;
+        Ok(Resumed { resume, again })
+    }
+}
