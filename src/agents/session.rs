@@ -87,7 +87,7 @@ async fn serve(agents: Agents, socket: WebSocket) {
     };
     match &end {
         End::Gone(reason) => {
-            tracing::info!(agent.id = %connected.agent, "agent `{}` is gone: {reason}", connected.name)
+            tracing::info!(agent.id = %connected.agent, "agent `{}` is gone: {reason}", connected.name);
         }
         End::Turned(turned) => {
             tracing::warn!(agent.id = %connected.agent, "agent `{}` is turned away: {}", connected.name, turned.reason);

@@ -27,11 +27,11 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// The description as JSON and as a page.
-pub(super) fn routes(description: utoipa::openapi::OpenApi) -> Router {
+pub(super) fn routes(description: &utoipa::openapi::OpenApi) -> Router {
     let json = description
         .to_json()
         .expect("the description is plain data");
-    let page = page(&description);
+    let page = page(description);
     let csp = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
     Router::new()
         .route(

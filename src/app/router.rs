@@ -30,7 +30,7 @@ pub fn router(app: &App) -> Router {
         .nest("/api/v3", api)
         .split_for_parts();
     let router = api
-        .merge(documentation::routes(description))
+        .merge(documentation::routes(&description))
         .merge(health::routes(app.clone()))
         .merge(feed::socket_routes(app.feed.clone()))
         .layer(middleware::from_fn_with_state(app.accounts.clone(), identify))

@@ -29,6 +29,9 @@ pub(super) const IDEMPOTENCY: Table<(UserId, String), IdempotencyRecord> =
 /// The last number given: `fence`.
 pub(super) const COUNTERS: Table<String, u64> = Table::new("build_counters");
 
+/// Labels and name of an agent.
+type LabelsAndName = (Vec<String>, String);
+
 /// The builds; clones share them.
 #[derive(Clone)]
 pub struct Builds {
@@ -42,7 +45,7 @@ pub struct Builds {
     /// Wakes whoever hands builds to agents or tells them to end; carries nothing.
     wake: Arc<watch::Sender<u64>>,
     /// Labels and names of the agents that are connected, for saying why a build waits.
-    connected: Arc<RwLock<Vec<(Vec<String>, String)>>>,
+    connected: Arc<RwLock<Vec<LabelsAndName>>>,
 }
 
 impl Builds {
@@ -123,7 +126,7 @@ impl Builds {
         *self.connected.write() = agents;
     }
 
-    pub(super) fn connected(&self) -> Vec<(Vec<String>, String)> {
+    pub(super) fn connected(&self) -> Vec<LabelsAndName> {
         self.connected.read().clone()
     }
 

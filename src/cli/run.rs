@@ -46,11 +46,11 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
     let done = match command {
         Command::Serve(args) => return Ok(serve::run(args.into()).await),
         Command::Demo(args) => {
-            return Ok(demo::run(demo::DemoOptions {
+            let options = demo::DemoOptions {
                 exit: args.exit,
                 listen: args.listen,
-            })
-            .await);
+            };
+            return Ok(Box::pin(demo::run(options)).await);
         }
         Command::Agent(AgentNoun::Here(command)) => return agent::run(command).await,
         Command::Login(args) => login::log_in(session, args).await,

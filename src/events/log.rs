@@ -67,7 +67,7 @@ impl EventLog {
             events
                 .prefix_after(&(), &seq)?
                 .take(limit)
-                .map(|row| row.and_then(|(seq, stored)| record(seq, stored)))
+                .map(|row| row.and_then(|(seq, stored)| record(seq, &stored)))
                 .collect()
         })
     }
@@ -81,7 +81,7 @@ impl EventLog {
             EVENTS
                 .read(rtxn)?
                 .get(&seq)?
-                .map(|stored| record(seq, stored))
+                .map(|stored| record(seq, &stored))
                 .transpose()
         })
     }
@@ -111,7 +111,7 @@ pub(super) fn last_of<T: Transaction>(txn: &T) -> Result<u64, StorageError> {
     Ok(EVENTS.read(txn)?.last()?.map_or(0, |(seq, _)| seq))
 }
 
-fn record(seq: u64, stored: StoredEvent) -> Result<EventRecord, StorageError> {
+fn record(seq: u64, stored: &StoredEvent) -> Result<EventRecord, StorageError> {
     let event = serde_json::from_slice(&stored.payload).map_err(|error| StorageError::Corrupt {
         table: "events".into(),
         what: error.to_string(),

@@ -1,7 +1,7 @@
 //! Logs against a plain model: any cutting into chunks, any range, any restart gives the bytes and lines that were written.
 
 use super::{Logs, LogsError, RawLog, append, complete};
-use crate::storage::{OpenOptions, Storage, StorageError};
+use crate::storage::{OpenOptions, Storage};
 use proptest::prelude::*;
 use testhide_protocol::api::Stream;
 use testhide_protocol::wire::{Chunk, Segment, compress_chunk};
@@ -133,27 +133,19 @@ fn a_follower_is_woken_by_the_line_or_the_end() {
     let logs = Logs::new(storage.clone(), volumes);
     runtime().block_on(async {
         let patience = std::time::Duration::from_secs(600);
-        let waiting = tokio::task::spawn({
-            let logs = logs.clone();
-            async move { logs.wait_for_line(BUILD, 1, 2, patience).await }
-        });
-        store(&storage, &logs, vec![chunk(0, b"one\n")])
-            .await
-            .unwrap();
-        store(&storage, &logs, vec![chunk(4, b"two\nthr")])
-            .await
-            .unwrap();
-        waiting.await.unwrap().unwrap();
-        let end = tokio::task::spawn({
-            let logs = logs.clone();
-            async move { logs.wait_for_line(BUILD, 1, 9, patience).await }
-        });
-        storage
-            .write(|wtxn| complete(wtxn, BUILD, 1))
-            .await
-            .map_err(|error: StorageError| error)
-            .unwrap();
-        end.await.unwrap().unwrap();
+        let writing = async {
+            for (offset, raw) in [(0, &b"one\n"[..]), (4, b"two\nthr")] {
+                store(&storage, &logs, vec![chunk(offset, raw)])
+                    .await
+                    .unwrap();
+            }
+        };
+        let (waited, ()) = tokio::join!(logs.wait_for_line(BUILD, 1, 2, patience), writing);
+        waited.unwrap();
+        let ending = storage.write(|wtxn| complete(wtxn, BUILD, 1));
+        let (waited, ended) = tokio::join!(logs.wait_for_line(BUILD, 1, 9, patience), ending);
+        waited.unwrap();
+        ended.unwrap();
     });
     let page = logs.page(BUILD, 1, 1, 10).unwrap();
     assert!(page.complete);

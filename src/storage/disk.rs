@@ -84,7 +84,8 @@ impl DiskGuard {
         floors: Floors,
         free: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        let state_file = dir.join("state.redb");
+        let mut state_file = dir;
+        state_file.push("state.redb");
         Self(Arc::new(Inner {
             floors,
             state_file,

@@ -130,7 +130,7 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
     pub fn prefix<P: Key>(&self, prefix: &P) -> Result<Rows<'_, K, V>, StorageError> {
         let start = prefix.bytes();
         let end = after_prefix(&start).map_or(Bound::Unbounded, Bound::Excluded);
-        self.between(Bound::Included(start), end)
+        self.between(&Bound::Included(start), &end)
     }
 
     /// Rows in the prefix whose key is greater than `after`.
@@ -143,7 +143,7 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
         after: &A,
     ) -> Result<Rows<'_, K, V>, StorageError> {
         let end = after_prefix(&prefix.bytes()).map_or(Bound::Unbounded, Bound::Excluded);
-        self.between(Bound::Excluded(after.bytes()), end)
+        self.between(&Bound::Excluded(after.bytes()), &end)
     }
 
     /// Rows in the prefix whose key is at least `from`.
@@ -156,7 +156,7 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
         from: &A,
     ) -> Result<Rows<'_, K, V>, StorageError> {
         let end = after_prefix(&prefix.bytes()).map_or(Bound::Unbounded, Bound::Excluded);
-        self.between(Bound::Included(from.bytes()), end)
+        self.between(&Bound::Included(from.bytes()), &end)
     }
 
     /// Rows in the prefix whose key is smaller than `before`; with `rev()` the page before a cursor.
@@ -169,8 +169,8 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
         before: &B,
     ) -> Result<Rows<'_, K, V>, StorageError> {
         self.between(
-            Bound::Included(prefix.bytes()),
-            Bound::Excluded(before.bytes()),
+            &Bound::Included(prefix.bytes()),
+            &Bound::Excluded(before.bytes()),
         )
     }
 
@@ -184,8 +184,8 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
         last: &B,
     ) -> Result<Rows<'_, K, V>, StorageError> {
         self.between(
-            Bound::Included(prefix.bytes()),
-            Bound::Included(last.bytes()),
+            &Bound::Included(prefix.bytes()),
+            &Bound::Included(last.bytes()),
         )
     }
 
@@ -194,7 +194,7 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
     /// # Errors
     /// Failures of the store.
     pub fn all(&self) -> Result<Rows<'_, K, V>, StorageError> {
-        self.between(Bound::Unbounded, Bound::Unbounded)
+        self.between(&Bound::Unbounded, &Bound::Unbounded)
     }
 
     /// The row with the greatest key.
@@ -223,13 +223,13 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
 
     fn between(
         &self,
-        start: Bound<Vec<u8>>,
-        end: Bound<Vec<u8>>,
+        start: &Bound<Vec<u8>>,
+        end: &Bound<Vec<u8>>,
     ) -> Result<Rows<'_, K, V>, StorageError> {
         let range = match &self.raw {
             // A start behind its end is an empty range, and redb would panic on it.
-            Some(raw) if !is_empty_range(&start, &end) => {
-                let bounds = (as_slice(&start), as_slice(&end));
+            Some(raw) if !is_empty_range(start, end) => {
+                let bounds = (as_slice(start), as_slice(end));
                 Some(raw.range::<&[u8]>(bounds)?)
             }
             _ => None,

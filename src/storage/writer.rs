@@ -207,9 +207,9 @@ fn run_group(
     let mut failed = Vec::new();
     for (request, keep) in group.into_iter().zip(kept) {
         if keep {
-            good.push(request)
+            good.push(request);
         } else {
-            failed.push(request)
+            failed.push(request);
         }
     }
     (good, failed)

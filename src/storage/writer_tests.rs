@@ -1,6 +1,7 @@
 //! Group commit: neighbours of a failing write, panics, and many writers at once.
 
 use super::{OpenOptions, StorageError, Table};
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,7 +31,7 @@ fn a_failing_write_leaves_no_trace_and_harms_no_neighbour() {
     let answers = runtime.block_on(async {
         let writes = (0..200u64).map(|number| {
             let storage = storage.clone();
-            tokio::task::spawn(async move {
+            async move {
                 let write = storage.write(move |wtxn| {
                     COUNTS.write(wtxn)?.put(&number, &number)?;
                     if number % 3 == 1 {
@@ -40,13 +41,9 @@ fn a_failing_write_leaves_no_trace_and_harms_no_neighbour() {
                     }
                 });
                 (number, write.await)
-            })
+            }
         });
-        let mut answers = Vec::new();
-        for write in writes.collect::<Vec<_>>() {
-            answers.push(write.await.unwrap());
-        }
-        answers
+        join_all(writes).await
     });
     let stored: Vec<u64> = storage
         .read(|rtxn| {
@@ -94,23 +91,17 @@ fn a_read_modify_write_by_many_loses_nothing() {
     let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
     let runs = Arc::new(AtomicU64::new(0));
     runtime().block_on(async {
-        let mut tasks = Vec::new();
-        for _ in 0..64 {
-            let storage = storage.clone();
+        let writes = (0..64).map(|_| {
             let runs = runs.clone();
-            tasks.push(tokio::task::spawn(async move {
-                storage
-                    .write(move |wtxn| {
-                        runs.fetch_add(1, Ordering::SeqCst);
-                        let mut table = COUNTS.write(wtxn)?;
-                        let count = table.get(&0)?.unwrap_or_default();
-                        table.put(&0, &(count + 1))
-                    })
-                    .await
-            }));
-        }
-        for task in tasks {
-            task.await.unwrap().unwrap();
+            storage.write(move |wtxn| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                let mut table = COUNTS.write(wtxn)?;
+                let count = table.get(&0)?.unwrap_or_default();
+                table.put(&0, &(count + 1))
+            })
+        });
+        for outcome in join_all(writes).await {
+            outcome.unwrap();
         }
     });
     assert_eq!(

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Lines that each build prints.
@@ -111,12 +111,12 @@ impl Driver {
     }
 
     /// Starts to trigger builds and upload reports.
-    pub(crate) fn work(&self) -> Vec<JoinHandle<()>> {
+    pub(crate) fn work(&self) -> JoinSet<()> {
         let (builds, reports) = (self.clone(), self.clone());
-        vec![
-            tokio::task::spawn(async move { builds.trigger_builds().await }),
-            tokio::task::spawn(async move { reports.upload_reports().await }),
-        ]
+        let mut working = JoinSet::new();
+        working.spawn(async move { builds.trigger_builds().await });
+        working.spawn(async move { reports.upload_reports().await });
+        working
     }
 
     /// Waits until `more` further requests were acknowledged.
@@ -131,10 +131,10 @@ impl Driver {
     }
 
     /// Ends the work and waits for it.
-    pub(crate) async fn stop(&self, working: Vec<JoinHandle<()>>) {
+    pub(crate) async fn stop(&self, mut working: JoinSet<()>) {
         self.stop.cancel();
-        for task in working {
-            task.await.expect("the work does not panic");
+        while let Some(task) = working.join_next().await {
+            task.expect("the work does not panic");
         }
     }
 
@@ -224,11 +224,6 @@ impl Driver {
             let acknowledged = self.acknowledged.lock();
             (acknowledged.builds.clone(), acknowledged.reports.clone())
         };
-        println!(
-            "checking {} builds and {} reports",
-            builds.len(),
-            reports.len()
-        );
         assert!(!builds.is_empty() && !reports.is_empty());
         self.check_builds(&builds).await;
         self.check_reports(&reports).await;

@@ -190,6 +190,10 @@ impl Machine {
 }
 
 impl Drop for Machine {
+    #[expect(
+        clippy::print_stderr,
+        reason = "the only way to show the processes' logs of a failed test"
+    )]
     fn drop(&mut self) {
         self.end();
         if std::thread::panicking() {

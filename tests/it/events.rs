@@ -110,18 +110,10 @@ async fn the_live_feed_goes_on_where_it_broke_off() {
 async fn a_long_poll_is_answered_by_the_next_event() {
     let server = TestServer::start().await;
     let last = server.app.log.last().expect("a store");
-    let root = server.root.clone();
-    let polling = tokio::task::spawn(async move {
-        root.get(&format!("/events?after={last}&wait_seconds=30"))
-            .await
-            .json()
-    });
-    server
-        .root
-        .post("/projects", &json!({"name": "second"}))
-        .await
-        .json();
-    let page: Value = polling.await.expect("it is answered");
+    let path = format!("/events?after={last}&wait_seconds=30");
+    let body = json!({"name": "second"});
+    let (page, made) = tokio::join!(server.root.get(&path), server.root.post("/projects", &body));
+    let (page, _): (Value, Value) = (page.json(), made.json());
     assert_eq!(page["items"][0]["kind"], "project_created");
     server
         .root

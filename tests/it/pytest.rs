@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use testhide_protocol::api::{BuildState, Outcome, Page, TestResult};
 
 /// The virtual environment that has the plugin: `.ci/run` makes it.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn environment() -> Option<PathBuf> {
     let dir = std::env::var_os("TESTHIDE_TEST_VENV")
         .map(PathBuf::from)

@@ -103,7 +103,7 @@ pub(super) async fn get_raw_log(
 ) -> ApiResult<Response> {
     let record = builds.resolve(&principal, &build)?;
     let attempt = query.attempt.unwrap_or(record.attempt);
-    let log = RawLog::new(builds.logs.clone(), record.id, attempt)?;
+    let log = RawLog::new(builds.logs, record.id, attempt)?;
     let length = log.len();
     let name = format!(
         "attachment; filename=\"build-{}-{attempt}.log\"",

@@ -149,7 +149,7 @@ impl Lab {
     /// Serves until the shutdown fires.
     pub(super) async fn serve_on(self) -> anyhow::Result<()> {
         self.shutdown.cancelled().await;
-        self.stop().await
+        Box::pin(self.stop()).await
     }
 
     /// Ends agent and server in order.

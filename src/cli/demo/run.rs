@@ -20,7 +20,7 @@ pub struct DemoOptions {
 
 /// Runs the demo; 0 when the verdicts are what the sample really contains.
 pub async fn run(options: DemoOptions) -> ExitCode {
-    match shown(&options).await {
+    match Box::pin(shown(&options)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -91,10 +91,10 @@ async fn shown(options: &DemoOptions) -> anyhow::Result<bool> {
         )?;
     }
     if options.exit {
-        lab.stop().await?;
+        Box::pin(lab.stop()).await?;
     } else {
         writeln!(out, "{}", show::next_steps(&lab.address, &lab.token))?;
-        lab.serve_on().await?;
+        Box::pin(lab.serve_on()).await?;
     }
     Ok(right)
 }

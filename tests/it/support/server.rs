@@ -270,6 +270,10 @@ pub(crate) struct TestAgent {
 }
 
 impl TestAgent {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "stands for a process of its own; `stop` waits for it"
+    )]
     fn start(options: AgentOptions) -> Self {
         let shutdown = CancellationToken::new();
         let agent = Agent::new(options).expect("the agent opens");
