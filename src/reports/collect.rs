@@ -11,6 +11,12 @@ use crate::storage::StorageError;
 use testhide_protocol::api::{Outcome, OutcomeCounts};
 use testhide_protocol::{ProjectId, TestId};
 
+/// Most ids of rows that a result keeps.
+const FAIL_IDS: usize = 17;
+
+/// Longest id of a row that a result keeps.
+const FAIL_ID_MAX: usize = 64;
+
 /// Properties that tell apart two tests of one name.
 const VARIANTS: [&str; 2] = ["browser", "device"];
 
@@ -61,6 +67,8 @@ struct Gathered {
     duration_ms: Option<u64>,
     /// The last failure in any attempt.
     failed: Option<(u32, Option<Signature>)>,
+    /// The reporter's ids of its rows, each once.
+    fail_ids: Vec<String>,
 }
 
 /// What a report comes to.
@@ -153,9 +161,20 @@ impl<'a> Collector<'a> {
                 signature: None,
                 duration_ms: None,
                 failed: None,
+                fail_ids: Vec::new(),
             });
         }
         &mut self.tests[number]
+    }
+}
+
+impl Gathered {
+    /// Keeps a row's id; not more of them than anybody would read.
+    fn note_fail_id(&mut self, id: &str) {
+        let new = !id.is_empty() && id.len() <= FAIL_ID_MAX;
+        if new && self.fail_ids.len() < FAIL_IDS && !self.fail_ids.iter().any(|known| known == id) {
+            self.fail_ids.push(id.to_owned());
+        }
     }
 }
 
@@ -194,6 +213,7 @@ impl Sink for Collector<'_> {
         if let Some(signature) = failed {
             test.failed = Some((number, signature));
         }
+        test.note_fail_id(case.fail_id.as_deref().unwrap_or_default());
         let mut row = row_of(case, place.test, place.attempt);
         self.cut_rows += u64::from(fit(&mut row));
         self.block_bytes += size_of_row(&row);
@@ -226,6 +246,7 @@ fn settle(number: u32, test: Gathered, verdict: &TestVerdict) -> (CompactRow, Ne
         signature,
         row: test.row,
         failed_row: failed.map(|(row, _)| row),
+        fail_ids: test.fail_ids,
     };
     let run = NewRun {
         test: test.test,

@@ -124,6 +124,8 @@ pub struct CompactRow {
     pub(super) row: u32,
     /// The row of the failure that it recovered from.
     pub(super) failed_row: Option<u32>,
+    /// The reporter's ids of all its rows, each once.
+    pub(super) fail_ids: Vec<String>,
 }
 
 /// A report that was sent with an `Idempotency-Key`, under (user, key).

@@ -65,6 +65,11 @@ pub(super) fn told(row: StoredRow, recovered: bool) -> Told {
     (row.kind, row.message, row.trace)
 }
 
+fn others(mut ids: Vec<String>, shown: Option<&str>) -> Vec<String> {
+    ids.retain(|id| Some(id.as_str()) != shown);
+    ids
+}
+
 /// A result with everything: `row` says how it ended, `failed` what it recovered from.
 pub(super) fn whole(
     id: ResultId,
@@ -90,6 +95,7 @@ pub(super) fn whole(
         line: row.line.map(u64::from),
         outcome: result.outcome,
         resolution: row.resolution.unwrap_or_default(),
+        other_fail_ids: others(result.fail_ids, row.fail_id.as_deref()),
         fail_id: row.fail_id.unwrap_or_default(),
         signature: result
             .signature

@@ -165,6 +165,9 @@ pub struct TestResult {
     /// The reporter's failure id: a hint, never a key.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fail_id: String,
+    /// Ids of its other rows in the same report (earlier attempts, body and teardown), in order, at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_fail_ids: Vec<String>,
     /// testhide's own signature of the failure, hex; empty when it did not fail.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub signature: String,

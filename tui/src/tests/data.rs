@@ -288,6 +288,7 @@ pub(crate) fn failure(kind: VerdictKind) -> Failure {
         outcome: Outcome::Failed,
         resolution: String::new(),
         fail_id: String::new(),
+        other_fail_ids: Vec::new(),
         signature: "00ff".to_owned(),
         attempts: 1,
         recovered: false,
