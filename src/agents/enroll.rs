@@ -64,6 +64,13 @@ impl Agents {
         let hash = sha256(request.token.as_bytes());
         let now = self.clock.now();
         let id = AgentId::generate();
+        // Looked at without the writer first: this route is open to everybody, and a refused write costs its neighbours a second run.
+        let known = self
+            .storage
+            .read(|rtxn| ENROLMENTS.read(rtxn)?.contains(&hash))?;
+        if !known {
+            return Err(AgentsError::EnrolmentToken);
+        }
         self.storage
             .write(move |wtxn| {
                 let mut enrolments = ENROLMENTS.write(wtxn)?;

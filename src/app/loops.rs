@@ -12,6 +12,13 @@ pub(super) fn start(app: &App) {
         app.consumers.start(consumer, &app.tasks);
     }
     app.consumers.start(app.search.indexer(), &app.tasks);
+    let (broken, stopping) = (app.storage.broken(), app.tasks.stopping());
+    app.tasks.spawn_essential("state store", async move {
+        tokio::select! {
+            () = broken.cancelled() => {}
+            () = stopping.cancelled() => {}
+        }
+    });
     let reconcile = app.reconcile.clone();
     let clock = app.clock.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {

@@ -144,7 +144,12 @@ impl App {
             &index.join("vectors"),
             switches,
         )?;
-        let feed = Feed::new(log.clone(), consumers.clone(), tasks.clone());
+        let feed = Feed::new(
+            log.clone(),
+            consumers.clone(),
+            accounts.clone(),
+            tasks.clone(),
+        );
         Ok(Self {
             clock,
             tasks,

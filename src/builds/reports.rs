@@ -3,10 +3,10 @@
 use super::error::BuildsError;
 use super::store::{Builds, load, save};
 use crate::accounts::Principal;
-use crate::reports;
+use crate::reports::{self, Uploaded};
 use crate::storage::StoredFile;
 use std::sync::Arc;
-use testhide_protocol::api::{ProjectPermission, Report};
+use testhide_protocol::api::ProjectPermission;
 
 impl Builds {
     /// Reads a file as a report of `build` and stores its results. The same `key` answers the same report.
@@ -20,7 +20,7 @@ impl Builds {
         name: String,
         file: StoredFile,
         key: Option<String>,
-    ) -> Result<Report, BuildsError> {
+    ) -> Result<Uploaded, BuildsError> {
         let record = self.resolve_for(principal, build, ProjectPermission::Execute)?;
         let mut prepared = self.reports.prepare(record.origin(), name, file).await?;
         if let Some(key) = key {
@@ -36,7 +36,8 @@ impl Builds {
                     record.add_report(prepared.counts());
                     save(wtxn, &record)?;
                 }
-                Ok(report)
+                let repeated = report.id != prepared.id();
+                Ok(Uploaded { report, repeated })
             })
             .await
     }

@@ -98,8 +98,12 @@ async fn list_builds(
         branch: query.branch,
         state,
     };
-    let (items, next) =
-        builds.list(&principal.visible_projects(), &wanted, page.after()?, limit)?;
+    let (visible, before) = (principal.visible_projects(), page.after()?);
+    let listing =
+        tokio::task::spawn_blocking(move || builds.list(&visible, &wanted, before, limit));
+    let (items, next) = listing
+        .await
+        .map_err(|error| ApiError::internal(&error))??;
     Ok(Json(Page {
         items,
         next: next.map(|number| Cursor::write(&number)),

@@ -6,12 +6,12 @@ use super::store::{BUILDS, BY_JOB, BY_NUMBER, BY_PROJECT, Builds, IDEMPOTENCY, Q
 use crate::accounts::{Principal, Refusal, require};
 use crate::events;
 use crate::kit::sha256;
-use crate::storage::{StorageError, WriteTxn};
+use crate::storage::{StorageError, Transaction, WriteTxn};
 use std::collections::BTreeMap;
 use testhide_protocol::api::{
     BuildState, Event, Job, JobDefinition, OutcomeCounts, ProjectPermission, Source, Trigger,
 };
-use testhide_protocol::{BuildId, JobId};
+use testhide_protocol::{BuildId, JobId, UserId};
 
 /// Times a build is queued again after its agent was lost, when its job does not say.
 const DEFAULT_INFRA_RETRIES: u32 = 1;
@@ -45,6 +45,13 @@ impl Builds {
     ) -> Result<BuildRecord, BuildsError> {
         let job = self.jobs.resolve(principal, request.job)?;
         require(principal, ProjectPermission::Execute, job.project_id)?;
+        let asked = asked_for(&request);
+        let key = request.idempotency_key.map(|key| (principal.user, key));
+        if let Some(key) = &key
+            && let Some(earlier) = self.storage.read(|rtxn| started_under(rtxn, key, &asked))?
+        {
+            return Ok(earlier);
+        }
         if !job.enabled {
             return Err(BuildsError::JobDisabled(job.name));
         }
@@ -52,21 +59,15 @@ impl Builds {
             .projects
             .get(job.project_id)?
             .ok_or(Refusal::Invisible)?;
-        let asked = asked_for(&request);
         let record = self.new_record(&job, project.name, request.trigger, request.triggered_by)?;
         let labels = job.definition.labels.clone();
-        let key = request.idempotency_key.map(|key| (principal.user, key));
         let record = self
             .storage
             .write(move |wtxn| {
                 if let Some(key) = &key
-                    && let Some(earlier) = IDEMPOTENCY.read(wtxn)?.get(key)?
+                    && let Some(earlier) = started_under(wtxn, key, &asked)?
                 {
-                    return if earlier.request == asked {
-                        load(wtxn, earlier.build)
-                    } else {
-                        Err(BuildsError::KeyReused)
-                    };
+                    return Ok::<_, BuildsError>(earlier);
                 }
                 let mut record = record.clone();
                 insert(wtxn, &mut record, &labels)?;
@@ -128,6 +129,19 @@ impl Builds {
             reports_pending: 0,
             unreadable_reports: 0,
         })
+    }
+}
+
+/// The build that was started under a key.
+fn started_under<T: Transaction>(
+    txn: &T,
+    key: &(UserId, String),
+    asked: &[u8; 32],
+) -> Result<Option<BuildRecord>, BuildsError> {
+    match IDEMPOTENCY.read(txn)?.get(key)? {
+        Some(earlier) if earlier.request == *asked => load(txn, earlier.build).map(Some),
+        Some(_) => Err(BuildsError::KeyReused),
+        None => Ok(None),
     }
 }
 

@@ -61,7 +61,10 @@ async fn served(overrides: &Overrides) -> anyhow::Result<()> {
             out,
             "    testhide user create NAME --superuser --setup --server {link}\n"
         )?;
-        writeln!(out, "The token is good once, until this server stops.\n")?;
+        writeln!(
+            out,
+            "The token is good once; each start without a user makes another.\n"
+        )?;
     }
     serving.ended().await
 }

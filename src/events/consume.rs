@@ -5,6 +5,7 @@ use super::model::StoredParked;
 use crate::kit::{Clock, Tasks};
 use crate::storage::{Storage, StorageError, Table, WriteTxn};
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -100,34 +101,37 @@ impl Consumers {
         tasks.spawn_essential(consumer.name(), async move {
             let mut pause = FIRST_PAUSE;
             let mut tries = 0;
-            let mut cursor = match this.start_cursor(&*consumer).await {
-                Ok(cursor) => cursor,
-                Err(error) => {
-                    tracing::error!(
-                        consumer = consumer.name(),
-                        "failed to read a cursor: {error}"
-                    );
-                    return;
-                }
-            };
+            let mut cursor = None;
             while !stopping.is_cancelled() {
-                match this.step(&*consumer, cursor, &mut tries).await {
+                let stepped = match cursor {
+                    Some(cursor) => this.step(&*consumer, cursor, &mut tries).await,
+                    None => this.start_cursor(&*consumer).map(Step::Moved),
+                };
+                match stepped {
                     Ok(Step::Moved(to)) => {
-                        cursor = to;
+                        cursor = Some(to);
                         pause = FIRST_PAUSE;
+                        continue;
                     }
                     Ok(Step::Idle) => {
                         tokio::select! {
                             () = stopping.cancelled() => {}
-                            _ = this.log.wait_after(cursor, PATIENCE) => {}
+                            _ = this.log.wait_after(cursor.unwrap_or(0), PATIENCE) => {}
                         }
+                        continue;
                     }
-                    Ok(Step::Failed) | Err(_) => {
-                        tokio::select! {
-                            () = stopping.cancelled() => {}
-                            () = tokio::time::sleep(pause) => pause = (pause * 2).min(PATIENCE),
-                        }
+                    Ok(Step::Failed) => {}
+                    Err(error) => {
+                        let name = consumer.name();
+                        tracing::warn!(
+                            consumer = name,
+                            "consumer `{name}` cannot use the store: {error}"
+                        );
                     }
+                }
+                tokio::select! {
+                    () = stopping.cancelled() => {}
+                    () = tokio::time::sleep(pause) => pause = (pause * 2).min(PATIENCE),
                 }
             }
         });
@@ -138,7 +142,7 @@ impl Consumers {
     /// # Errors
     /// Failures of the store.
     pub async fn drain(&self, consumer: &dyn Consumer) -> Result<(), StorageError> {
-        let mut cursor = self.start_cursor(consumer).await?;
+        let mut cursor = self.start_cursor(consumer)?;
         let mut tries = 0;
         loop {
             match self.step(consumer, cursor, &mut tries).await? {
@@ -158,17 +162,24 @@ impl Consumers {
             let last = last_of(rtxn)?;
             let parked = PARKED.read(rtxn)?;
             let mut all = Vec::new();
+            let mut cursors: BTreeMap<String, u64> =
+                self.started_names().map(|name| (name, 0)).collect();
             for row in CURSORS.read(rtxn)?.all()? {
                 let (name, cursor) = row?;
-                let mut count = 0;
-                for row in parked.all()? {
-                    count += u64::from(row?.0.1 == name);
-                }
+                cursors.insert(name, cursor);
+            }
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for row in parked.all()? {
+                *counts.entry(row?.0.1).or_default() += 1;
+            }
+            for (name, cursor) in cursors {
+                let parked = counts.get(&name).copied().unwrap_or(0);
+                let lag = last.saturating_sub(cursor);
                 all.push(testhide_protocol::api::Consumer {
                     name,
                     cursor,
-                    lag: last.saturating_sub(cursor),
-                    parked: count,
+                    lag,
+                    parked,
                 });
             }
             Ok(all)
@@ -237,16 +248,23 @@ impl Consumers {
         }
     }
 
-    async fn start_cursor(&self, consumer: &dyn Consumer) -> Result<u64, StorageError> {
+    fn started_names(&self) -> impl Iterator<Item = String> {
+        let names: Vec<String> = self
+            .started
+            .lock()
+            .iter()
+            .map(|consumer| consumer.name().to_owned())
+            .collect();
+        names.into_iter()
+    }
+
+    /// Where `consumer` goes on; at the start for one that nobody knows yet.
+    fn start_cursor(&self, consumer: &dyn Consumer) -> Result<u64, StorageError> {
         let name = consumer.name().to_owned();
-        let stored = self.storage.read(|rtxn| CURSORS.read(rtxn)?.get(&name))?;
-        if stored.is_none() {
-            let name = consumer.name();
-            self.storage
-                .write(move |wtxn| set_cursor(wtxn, name, 0))
-                .await?;
-        }
-        let stored = stored.unwrap_or(0);
+        let stored = self
+            .storage
+            .read(|rtxn| CURSORS.read(rtxn)?.get(&name))?
+            .unwrap_or(0);
         Ok(consumer.resume_at().map_or(stored, |own| own.min(stored)))
     }
 
@@ -278,6 +296,13 @@ impl Consumers {
         let Some(failing) = batch.get(attempted.done).map(|record| record.seq) else {
             return Ok(Step::Moved(reached));
         };
+        // A store that takes nothing now is not the event's fault.
+        if let Some(
+            StorageError::ReadOnly { .. } | StorageError::NoRoom { .. } | StorageError::Closing,
+        ) = error.downcast_ref::<StorageError>()
+        {
+            return Ok(Step::Failed);
+        }
         *tries += 1;
         tracing::warn!(
             consumer = name,

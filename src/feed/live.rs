@@ -1,7 +1,7 @@
 //! `/ws/live`: the feed as it happens. A client that comes back says the last sequence number it has.
 
 use super::visible::Feed;
-use crate::accounts::{Caller, Principal};
+use crate::accounts::Caller;
 use crate::web::{ApiError, ApiResult, Query};
 use axum::Router;
 use axum::extract::State;
@@ -36,7 +36,7 @@ struct LiveQuery {
 
 async fn upgrade(
     State(feed): State<Feed>,
-    Caller(principal): Caller,
+    Caller(_): Caller,
     Query(query): Query<LiveQuery>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
@@ -49,13 +49,20 @@ async fn upgrade(
             "the feed is not for pages of another origin",
         ));
     }
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let bearer = bearer
+        .and_then(|value| value.split_once(' '))
+        .map(|(_, token)| token.trim().to_owned());
+    let bearer = bearer.ok_or_else(ApiError::unauthenticated)?;
     let after = match query.after {
         Some(after) => after,
         None => feed.log.last()?,
     };
     Ok(upgrade
         .max_message_size(4096)
-        .on_upgrade(move |socket| follow(feed, principal, socket, after)))
+        .on_upgrade(move |socket| follow(feed, bearer, socket, after)))
 }
 
 fn same_origin(origin: &str, headers: &HeaderMap) -> bool {
@@ -67,9 +74,13 @@ fn same_origin(origin: &str, headers: &HeaderMap) -> bool {
     !host.is_empty() && origin_host == host
 }
 
-async fn follow(feed: Feed, principal: Principal, mut socket: WebSocket, mut after: u64) {
+async fn follow(feed: Feed, bearer: String, mut socket: WebSocket, mut after: u64) {
     let stopping = feed.tasks.stopping();
     loop {
+        // Asked anew each time: a token that ended or was revoked, or a permission that was taken away, ends what it gave.
+        let Ok(principal) = feed.accounts.authenticate(&bearer) else {
+            return;
+        };
         let heard = tokio::select! {
             heard = feed.hear(&principal, after, BATCH, PATIENCE) => heard,
             frame = socket.recv() => match frame {

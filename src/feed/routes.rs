@@ -94,13 +94,15 @@ async fn list_consumers(
     responses(
         (status = 200, description = "all of them", body = Page<ParkedEvent>),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "needs MONITORING_WRITE", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn list_parked(
     State(feed): State<Feed>,
     Caller(principal): Caller,
 ) -> ApiResult<Json<Page<ParkedEvent>>> {
-    require_global(&principal, GlobalPermission::MonitoringRead)?;
+    // Errors may quote what belongs to projects that not everybody may see.
+    require_global(&principal, GlobalPermission::MonitoringWrite)?;
     Ok(Json(Page {
         items: feed.consumers.parked()?,
         next: None,

@@ -1,7 +1,8 @@
 //! What a caller may hear of.
 
-use crate::accounts::{Principal, Visible};
+use crate::accounts::{Accounts, Principal, Visible};
 use crate::events::{Consumers, EventLog};
+use crate::kit::Tasks;
 use crate::storage::StorageError;
 use std::time::Duration;
 use testhide_protocol::api::{Event, EventRecord};
@@ -14,10 +15,12 @@ const MAX_SCAN: usize = 5_000;
 pub struct Feed {
     pub(super) log: EventLog,
     pub(super) consumers: Consumers,
-    pub(super) tasks: crate::kit::Tasks,
+    pub(super) accounts: Accounts,
+    pub(super) tasks: Tasks,
 }
 
 /// Events that a caller may hear of, and how far the log was read for them.
+#[derive(Default)]
 pub(super) struct Heard {
     pub events: Vec<EventRecord>,
     pub reached: u64,
@@ -26,15 +29,17 @@ pub(super) struct Heard {
 impl Feed {
     /// The feed of `log`.
     #[must_use]
-    pub fn new(log: EventLog, consumers: Consumers, tasks: crate::kit::Tasks) -> Self {
+    pub fn new(log: EventLog, consumers: Consumers, accounts: Accounts, tasks: Tasks) -> Self {
         Self {
             log,
             consumers,
+            accounts,
             tasks,
         }
     }
 
-    /// Up to `limit` events after `seq` that `principal` may hear of; waits up to `patience` for the first.
+    /// Up to `limit` events after `seq` that `principal` may hear of; waits up to `patience` for the first. Says how far it read also when
+    /// there was nothing to hear.
     pub(super) async fn hear(
         &self,
         principal: &Principal,
@@ -42,43 +47,27 @@ impl Feed {
         limit: usize,
         patience: Duration,
     ) -> Result<Heard, StorageError> {
-        let visible = principal.visible_projects();
-        let listening = async {
-            let mut from = seq;
-            loop {
-                let heard = self.read(principal, &visible, from, limit)?;
-                if !heard.events.is_empty() {
-                    return Ok(heard);
-                }
-                from = heard.reached;
-                self.log.wait_after(from, patience).await?;
-                if self.log.last()? == from {
-                    return Ok(Heard {
-                        events: Vec::new(),
-                        reached: from,
-                    });
-                }
+        let mut over = std::pin::pin!(tokio::time::sleep(patience));
+        let stopping = self.tasks.stopping();
+        let mut from = seq;
+        loop {
+            let (feed, principal) = (self.clone(), principal.clone());
+            let reading = tokio::task::spawn_blocking(move || feed.read(&principal, from, limit));
+            let heard = reading.await.unwrap_or(Err(StorageError::Closing))?;
+            if !heard.events.is_empty() || patience.is_zero() {
+                return Ok(heard);
             }
-        };
-        if patience.is_zero() {
-            return self.read(principal, &visible, seq, limit);
+            from = heard.reached;
+            tokio::select! {
+                () = &mut over => return Ok(heard),
+                () = stopping.cancelled() => return Ok(heard),
+                woken = self.log.wait_after(from, patience) => woken?,
+            }
         }
-        let nothing = Heard {
-            events: Vec::new(),
-            reached: seq,
-        };
-        tokio::time::timeout(patience, listening)
-            .await
-            .unwrap_or(Ok(nothing))
     }
 
-    fn read(
-        &self,
-        principal: &Principal,
-        visible: &Visible,
-        seq: u64,
-        limit: usize,
-    ) -> Result<Heard, StorageError> {
+    fn read(&self, principal: &Principal, seq: u64, limit: usize) -> Result<Heard, StorageError> {
+        let visible = principal.visible_projects();
         let mut heard = Heard {
             events: Vec::new(),
             reached: seq,
@@ -92,7 +81,7 @@ impl Feed {
             for record in batch {
                 scanned += 1;
                 heard.reached = record.seq;
-                if may_hear(principal, visible, &record) {
+                if may_hear(principal, &visible, &record) {
                     heard.events.push(record);
                     if heard.events.len() == limit {
                         return Ok(heard);

@@ -1,6 +1,6 @@
 //! What testhide's server, agent and terminal say to each other.
 //!
-//! Three floors: [`id`] and [`time`] are the vocabulary, [`api`] holds the objects of `/api/v3`
+//! Three floors: ids and [`Timestamp`] are the vocabulary, [`api`] holds the objects of `/api/v3`
 //! and the live feed, [`wire`] the messages and frames between an agent and the server.
 //! This crate does no I/O and knows no clock.
 

@@ -177,6 +177,7 @@ mod tests {
             signature: None,
             row: 0,
             failed_row: None,
+            fail_ids: Vec::new(),
         }
     }
 

@@ -40,6 +40,9 @@ pub enum SearchError {
     /// Projects.
     #[error(transparent)]
     Projects(#[from] ProjectsError),
+    /// A defect of the indexer, met at one event.
+    #[error("{0}")]
+    Panicked(String),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -59,6 +62,7 @@ impl From<SearchError> for ApiError {
             SearchError::History(error) => error.into(),
             SearchError::Logs(error) => error.into(),
             SearchError::Projects(error) => error.into(),
+            SearchError::Panicked(what) => Self::internal(&what),
             SearchError::Storage(error) => error.into(),
         }
     }

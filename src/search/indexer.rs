@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -228,7 +229,22 @@ impl Shared {
         Ok(())
     }
 
+    /// Deals with one event. A panic is that event's failure and nobody else's: it is set aside like one that cannot be read.
     fn event(
+        &self,
+        state: &mut State,
+        record: &EventRecord,
+        attempts: &mut Attempts,
+    ) -> Result<(), Failure> {
+        catch_unwind(AssertUnwindSafe(|| self.index(state, record, attempts))).unwrap_or_else(
+            |_| {
+                let what = format!("indexing event {} panicked", record.seq);
+                Err(Failure::Event(SearchError::Panicked(what)))
+            },
+        )
+    }
+
+    fn index(
         &self,
         state: &mut State,
         record: &EventRecord,

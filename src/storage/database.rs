@@ -2,10 +2,11 @@
 
 use super::error::StorageError;
 use super::thread::WriterThread;
-use super::writer::{self, Job, Request};
+use super::writer::{self, Job, Request, Writer};
 use redb::ReadableDatabase;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 /// A consistent view of the state; later commits do not show in it.
 pub struct ReadTxn(pub(super) redb::ReadTransaction);
@@ -19,6 +20,7 @@ pub struct Storage {
     database: Arc<redb::Database>,
     requests: mpsc::Sender<Box<dyn Request>>,
     committed: watch::Receiver<u64>,
+    broken: CancellationToken,
     /// Last, so that the way to the thread is closed before it is waited for.
     thread: Arc<WriterThread>,
 }
@@ -31,11 +33,19 @@ impl Storage {
         let database = Arc::new(database);
         let (requests, inbox) = mpsc::channel(writer::QUEUE);
         let (commits, committed) = watch::channel(0);
-        let thread = writer::spawn(database.clone(), inbox, commits, guard)?;
+        let broken = CancellationToken::new();
+        let writer = Writer {
+            database: database.clone(),
+            commits,
+            broken: broken.clone(),
+            guard,
+        };
+        let thread = writer.spawn(inbox)?;
         Ok(Self {
             database,
             requests,
             committed,
+            broken,
             thread: Arc::new(WriterThread::new(thread)),
         })
     }
@@ -100,6 +110,12 @@ impl Storage {
         answered
             .blocking_recv()
             .unwrap_or_else(|_| Err(StorageError::Closing.into()))
+    }
+
+    /// Fires when the disk failed under the store. Nothing works from then on; a new start reads what was committed.
+    #[must_use]
+    pub fn broken(&self) -> CancellationToken {
+        self.broken.clone()
     }
 
     /// Changes with every commit; wakes readers, carries nothing else.

@@ -75,13 +75,28 @@ pub(super) fn open_database(
     dir: &Path,
     cache: usize,
 ) -> Result<redb::Database, StorageError> {
+    if !path.exists() {
+        make_whole(path).map_err(|source| StorageError::io("create", path, source))?;
+    }
     redb::Builder::new()
         .set_cache_size(cache)
-        .create(path)
+        .open(path)
         .map_err(|error| match error {
             redb::DatabaseError::DatabaseAlreadyOpen => StorageError::Locked(dir.to_owned()),
             other => other.into(),
         })
+}
+
+/// Makes an empty redb file that is whole or absent, also after a kill at any moment: redb writes a new file's header in two steps, and
+/// between them the file is neither empty nor readable.
+fn make_whole(path: &Path) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or(path);
+    let making = path.with_extension("redb.new");
+    drop(std::fs::remove_file(&making));
+    drop(redb::Database::create(&making).map_err(std::io::Error::other)?);
+    std::fs::File::open(&making)?.sync_all()?;
+    std::fs::rename(&making, path)?;
+    std::fs::File::open(dir)?.sync_all()
 }
 
 /// Looks at the format through a read-only handle, so that a newer directory is not touched at all.

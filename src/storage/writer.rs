@@ -11,6 +11,7 @@ use redb::Durability;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Writes that may wait before callers are held back.
 pub(super) const QUEUE: usize = 1024;
@@ -92,134 +93,127 @@ impl Request for Stop {
     }
 }
 
-/// Starts the thread; it ends with [`Stop`] or when every sender is gone.
-pub(super) fn spawn(
-    database: Arc<redb::Database>,
-    mut inbox: mpsc::Receiver<Box<dyn Request>>,
-    commits: watch::Sender<u64>,
-    guard: DiskGuard,
-) -> Result<std::thread::JoinHandle<()>, StorageError> {
-    let body = move || {
-        while let Some(first) = inbox.blocking_recv() {
-            let mut group = vec![first];
-            while group.len() < GROUP {
-                match inbox.try_recv() {
-                    Ok(next) => group.push(next),
-                    Err(_) => break,
-                }
-            }
-            let stop = group.iter().any(|request| request.is_stop());
-            commit_group(&database, group, &commits, &guard);
-            if stop {
-                inbox.close();
-                while let Ok(late) = inbox.try_recv() {
-                    late.fail(StorageError::Closing);
-                }
-                return;
-            }
-        }
-    };
-    std::thread::Builder::new()
-        .name("state-writer".into())
-        .spawn(body)
-        .map_err(|source| StorageError::io("start the writer of", "state.redb", source))
+/// What the thread works with.
+pub(super) struct Writer {
+    pub database: Arc<redb::Database>,
+    /// Counts commits; wakes readers.
+    pub commits: watch::Sender<u64>,
+    /// Fires when redb failed: it answers nothing but that failure from then on.
+    pub broken: CancellationToken,
+    pub guard: DiskGuard,
 }
 
-fn commit_group(
-    database: &redb::Database,
-    group: Vec<Box<dyn Request>>,
-    commits: &watch::Sender<u64>,
-    guard: &DiskGuard,
-) {
-    if let Err((free_mb, floor_mb)) = guard.check_hard() {
-        for request in group {
-            request.fail(StorageError::ReadOnly { free_mb, floor_mb });
-        }
-        return;
-    }
-    let (good, failed) = run_group(database, group, commits, guard);
-    if failed.is_empty() {
-        return;
-    }
-    // The transaction that saw a failure is gone; the others had no part in it and go first.
-    if !good.is_empty() {
-        commit_group(database, good, commits, guard);
-    }
-    for request in failed {
-        let (_, refused) = run_group(database, vec![request], commits, guard);
-        for request in refused {
-            request.answer();
-        }
-    }
-}
+type Requests = Vec<Box<dyn Request>>;
 
-/// Runs a group in one transaction. Commits and answers when all succeed; else gives back who succeeded and who failed, with
-/// nothing stored.
-#[expect(
-    clippy::type_complexity,
-    reason = "two lists of the same thing need no name"
-)]
-fn run_group(
-    database: &redb::Database,
-    mut group: Vec<Box<dyn Request>>,
-    commits: &watch::Sender<u64>,
-    guard: &DiskGuard,
-) -> (Vec<Box<dyn Request>>, Vec<Box<dyn Request>>) {
-    let wtxn = match begin(database, guard) {
-        Ok(wtxn) => wtxn,
-        Err(error) => {
-            let text = error.to_string();
+impl Writer {
+    /// Starts the thread; it ends with [`Stop`] or when every sender is gone.
+    pub(super) fn spawn(
+        self,
+        mut inbox: mpsc::Receiver<Box<dyn Request>>,
+    ) -> Result<std::thread::JoinHandle<()>, StorageError> {
+        let body = move || {
+            while let Some(first) = inbox.blocking_recv() {
+                let mut group = vec![first];
+                while group.len() < GROUP {
+                    match inbox.try_recv() {
+                        Ok(next) => group.push(next),
+                        Err(_) => break,
+                    }
+                }
+                let stop = group.iter().any(|request| request.is_stop());
+                self.commit_group(group);
+                if stop {
+                    inbox.close();
+                    while let Ok(late) = inbox.try_recv() {
+                        late.fail(StorageError::Closing);
+                    }
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("state-writer".into())
+            .spawn(body)
+            .map_err(|source| StorageError::io("start the writer of", "state.redb", source))
+    }
+
+    fn commit_group(&self, group: Requests) {
+        if let Err((free_mb, floor_mb)) = self.guard.check_hard() {
             for request in group {
-                request.fail(StorageError::Corrupt {
-                    table: "state.redb".into(),
-                    what: text.clone(),
-                });
+                request.fail(StorageError::ReadOnly { free_mb, floor_mb });
+            }
+            return;
+        }
+        let (good, failed) = self.run_group(group);
+        // The transaction that saw a failure is gone; the others had no part in it and go first.
+        if !good.is_empty() {
+            self.commit_group(good);
+        }
+        for request in failed {
+            let (_, refused) = self.run_group(vec![request]);
+            for request in refused {
+                request.answer();
+            }
+        }
+    }
+
+    /// Runs a group in one transaction. Commits and answers when all succeed; else gives back who succeeded and who failed,
+    /// with nothing stored.
+    fn run_group(&self, mut group: Requests) -> (Requests, Requests) {
+        let wtxn = match self.begin() {
+            Ok(wtxn) => wtxn,
+            Err(error) => {
+                self.break_down(group, &format!("a write cannot begin: {error}"));
+                return (Vec::new(), Vec::new());
+            }
+        };
+        let kept: Vec<bool> = group.iter_mut().map(|request| request.run(&wtxn)).collect();
+        if kept.iter().all(|keep| *keep) {
+            match wtxn.0.commit() {
+                Ok(()) => {
+                    self.commits.send_modify(|count| *count += 1);
+                    for request in group {
+                        request.answer();
+                    }
+                }
+                Err(error) => self.break_down(group, &format!("commit failed: {error}")),
             }
             return (Vec::new(), Vec::new());
         }
-    };
-    let kept: Vec<bool> = group.iter_mut().map(|request| request.run(&wtxn)).collect();
-    if kept.iter().all(|keep| *keep) {
-        match wtxn.0.commit() {
-            Ok(()) => {
-                commits.send_modify(|count| *count += 1);
-                for request in group {
-                    request.answer();
-                }
-            }
-            Err(error) => {
-                let text = format!("commit failed: {error}");
-                tracing::error!("{text}");
-                for request in group {
-                    request.fail(StorageError::Corrupt {
-                        table: "state.redb".into(),
-                        what: text.clone(),
-                    });
-                }
+        if let Err(error) = wtxn.0.abort() {
+            self.break_down(group, &format!("failed to roll back a write: {error}"));
+            return (Vec::new(), Vec::new());
+        }
+        let mut good = Vec::new();
+        let mut failed = Vec::new();
+        for (request, keep) in group.into_iter().zip(kept) {
+            if keep {
+                good.push(request);
+            } else {
+                failed.push(request);
             }
         }
-        return (Vec::new(), Vec::new());
+        (good, failed)
     }
-    if let Err(error) = wtxn.0.abort() {
-        tracing::error!("failed to roll back a write: {error}");
-    }
-    let mut good = Vec::new();
-    let mut failed = Vec::new();
-    for (request, keep) in group.into_iter().zip(kept) {
-        if keep {
-            good.push(request);
-        } else {
-            failed.push(request);
-        }
-    }
-    (good, failed)
-}
 
-fn begin(database: &redb::Database, guard: &DiskGuard) -> Result<WriteTxn, StorageError> {
-    let mut wtxn = database.begin_write()?;
-    wtxn.set_durability(Durability::Immediate)?;
-    wtxn.set_quick_repair(guard.state_file_bytes() > QUICK_REPAIR_ABOVE);
-    Ok(WriteTxn(wtxn))
+    fn begin(&self) -> Result<WriteTxn, StorageError> {
+        let mut wtxn = self.database.begin_write()?;
+        wtxn.set_durability(Durability::Immediate)?;
+        wtxn.set_quick_repair(self.guard.state_file_bytes() > QUICK_REPAIR_ABOVE);
+        Ok(WriteTxn(wtxn))
+    }
+
+    /// redb failed. Whether the group is on disk is not known, so nobody is told that it is; the process is to start anew.
+    fn break_down(&self, group: Requests, what: &str) {
+        tracing::error!("{what}");
+        self.broken.cancel();
+        for request in group {
+            request.fail(StorageError::Corrupt {
+                table: "state.redb".into(),
+                what: what.to_owned(),
+            });
+        }
+    }
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -49,6 +49,7 @@ pub(super) struct UploadQuery {
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
+        (status = 200, description = "the report that an earlier upload under this key stored", body = Report),
         (status = 201, description = "stored", body = Report),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "needs EXECUTE in the project", body = Problem, content_type = "application/problem+json"),
@@ -72,7 +73,7 @@ pub(super) async fn add_build_report(
     require_report_type(&headers)?;
     let key = idempotency_key(&headers)?;
     let file = builds.reports.intake(body, MAX_REPORT_BYTES).await?;
-    let report = builds
+    let uploaded = builds
         .add_report(
             &principal,
             &build,
@@ -81,7 +82,12 @@ pub(super) async fn add_build_report(
             key,
         )
         .await?;
-    Ok((StatusCode::CREATED, Json(report)))
+    let status = if uploaded.repeated {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    Ok((status, Json(uploaded.report)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -164,5 +170,11 @@ pub(super) async fn compare_builds(
 ) -> ApiResult<Json<Comparison>> {
     let base = builds.resolve(&principal, &query.base)?;
     let head = builds.resolve(&principal, &query.head)?;
-    Ok(Json(builds.reports.compare_builds(base.id, head.id)?))
+    let reports = builds.reports.clone();
+    let comparing = tokio::task::spawn_blocking(move || reports.compare_builds(base.id, head.id));
+    Ok(Json(
+        comparing
+            .await
+            .map_err(|error| ApiError::internal(&error))??,
+    ))
 }

@@ -9,7 +9,7 @@ use testhide_protocol::api::ProjectPermission;
 pub(in crate::cli) enum UserCommand {
     /// Make a user; the first one with --setup
     #[command(
-        before_help = "Example:\n  testhide user create anna --setup --setup-token-file /var/lib/testhide/setup-token"
+        before_help = "Example:\n  testhide user create anna --superuser --setup"
     )]
     Create(Create),
     /// List users

@@ -14,6 +14,9 @@ pub const MAX_CHUNK_WIRE: usize = MAX_CHUNK_RAW + 4096;
 /// Most segments in one chunk; a chunk with more is cut by the agent.
 const MAX_SEGMENTS: usize = 4096;
 
+/// Milliseconds from 1970 to the end of the year 9999, the last that RFC 3339 can write.
+const MAX_TIME: i64 = 253_402_207_200_000;
+
 /// A run of bytes from one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
@@ -89,6 +92,9 @@ impl Chunk {
             .sum();
         if sum != u64::from(self.raw_len) || self.segments.iter().any(|segment| segment.len == 0) {
             return shape("segments do not add up to the raw length");
+        }
+        if !(0..=MAX_TIME).contains(&self.time.0) {
+            return shape("time is outside of the years that can be written");
         }
         if self.offset.checked_add(u64::from(self.raw_len)).is_none() {
             return shape("offset is past the end of numbers");

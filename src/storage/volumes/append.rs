@@ -133,8 +133,10 @@ impl Writer {
                 }
             }
             Err(error) => {
-                // What the file holds now is only known by asking it again.
-                self.current = None;
+                // What the file holds now is only known by opening it again.
+                if let Some(current) = self.current.take() {
+                    self.files.forget(current.number);
+                }
                 if !matches!(error, StorageError::ReadOnly { .. }) {
                     tracing::error!("failed to append to a volume: {error}");
                 }

@@ -78,6 +78,11 @@ impl Files {
         Ok(file)
     }
 
+    /// Forgets an open file: after a failed read or write redb answers nothing but that failure, and only opening it again helps.
+    pub(super) fn forget(&self, number: u32) {
+        self.open.lock().files.remove(&number);
+    }
+
     /// Makes the volume after `last`.
     pub(super) fn create_after(
         &self,
