@@ -7,11 +7,12 @@ use super::principal::Principal;
 use super::rules::PermissionSet;
 use super::store;
 use crate::storage::{StorageError, WriteTxn};
-use testhide_protocol::api::GrantPermissions;
+use testhide_protocol::api::{GrantPermissions, ProjectPermission};
 use testhide_protocol::{ProjectId, UserId};
 
 impl Accounts {
-    /// Sets what a user may do in a project, in place of what it was; answers it without repetitions.
+    /// Sets what a user may do in a project, in place of what it was; answers it without
+    /// repetitions, with READ added to anything else.
     ///
     /// # Errors
     /// [`Refusal::Invisible`] for a project that the caller does not see or that does not exist, [`Refusal::NotAllowed`] for
@@ -29,7 +30,9 @@ impl Accounts {
         for needed in PermissionSet::ALL.list() {
             require(principal, needed, project)?;
         }
-        let set: PermissionSet = permissions.into_iter().collect();
+        // Whoever may do something in a project may look at it; without that the rest would be worth nothing.
+        let read = (!permissions.is_empty()).then_some(ProjectPermission::Read);
+        let set: PermissionSet = permissions.into_iter().chain(read).collect();
         let written = self.storage.write(move |wtxn| {
             if !store::knows_project(wtxn, project)? {
                 return Err(Refusal::Invisible.into());

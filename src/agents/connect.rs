@@ -5,10 +5,11 @@ use super::model::{AgentRecord, Introduction};
 use super::store::{AGENTS, Agents};
 use crate::builds::Resumed;
 use crate::events;
+use crate::storage::WriteTxn;
 use ring::signature::{ED25519, UnparsedPublicKey};
-use testhide_protocol::AgentId;
 use testhide_protocol::api::Event;
 use testhide_protocol::wire::{AgentMessage, Lease, PROTOCOL_VERSION, challenge_text};
+use testhide_protocol::{AgentId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 /// An agent that proved who it is.
@@ -141,10 +142,11 @@ impl Agents {
             last_seen_at: Some(now),
             ..record.clone()
         };
+        let told = self.live.to_tell(record.id);
         self.storage
             .write(move |wtxn| {
                 AGENTS.write(wtxn)?.put(&known.id, &known)?;
-                events::append(wtxn, now, None, &Event::AgentConnected { agent: known.id })?;
+                tell(wtxn, now, known.id, told)?;
                 Ok::<_, AgentsError>(())
             })
             .await?;
@@ -158,19 +160,54 @@ impl Agents {
         }
         self.builds.set_connected(self.live.connected());
         let now = self.clock.now();
+        let told = self.live.to_tell(agent);
         let written = self.storage.write(move |wtxn| {
             let mut agents = AGENTS.write(wtxn)?;
             if let Some(mut record) = agents.get(&agent)? {
                 record.last_seen_at = Some(now);
                 agents.put(&agent, &record)?;
             }
-            events::append(wtxn, now, None, &Event::AgentDisconnected { agent })?;
+            drop(agents);
+            tell(wtxn, now, agent, told)?;
             Ok::<_, AgentsError>(())
         });
         if let Err(error) = written.await {
             tracing::warn!(agent.id = %agent, "failed to store the end of agent {agent}'s connection: {error}");
         }
     }
+
+    /// Tells the event log which agents came or went and were not told of in time, so that its last word of each is true.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub(super) async fn tell_late(&self) -> Result<(), AgentsError> {
+        let now = self.clock.now();
+        for agent in self.live.told() {
+            let told = self.live.to_tell(agent);
+            if told.is_some() {
+                self.storage
+                    .write(move |wtxn| tell(wtxn, now, agent, told))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Appends that an agent came or went, if that is to be told.
+fn tell(
+    wtxn: &WriteTxn,
+    now: Timestamp,
+    agent: AgentId,
+    connected: Option<bool>,
+) -> Result<(), AgentsError> {
+    let event = match connected {
+        Some(true) => Event::AgentConnected { agent },
+        Some(false) => Event::AgentDisconnected { agent },
+        None => return Ok(()),
+    };
+    events::append(wtxn, now, None, &event)?;
+    Ok(())
 }
 
 fn proves(record: &AgentRecord, nonce: &str, signature: &str) -> bool {

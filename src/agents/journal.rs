@@ -1,18 +1,22 @@
 //! From an agent's frames to applied journals: bulk bytes to the volumes first, then one transaction a lease.
+//!
+//! Nothing is written for a lease that the store does not have for this agent. A file that cannot be kept fails its step and nothing else;
+//! while the disk has no room for files, the leases that deliver some wait, and the others go on.
 
 use super::incoming::Incoming;
+use super::receiving::Receiving;
 use super::store::Agents;
-use crate::artifacts::clean_path;
 use crate::builds::{BuildsError, Entry, JournalBatch};
-use crate::storage::{FileError, FileWriter, StorageError, StoredFile};
+use crate::reports::MAX_REPORT_BYTES;
+use crate::storage::{FileError, StorageError, StoredFile};
 use futures_util::future::join_all;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use testhide_protocol::AgentId;
-use testhide_protocol::wire::{Chunk, FileKind, Lease, RecordBody};
+use testhide_protocol::wire::{Chunk, FileKind, Lease, RecordBody, clean_file_path};
 
-/// Files that one agent may have open at once.
-const MAX_OPEN_FILES: usize = 32;
+/// Files that any agent may have open at once; one that runs more builds may have one for each.
+const MIN_OPEN_FILES: usize = 32;
 
 /// What became of one lease's frames.
 #[derive(Debug)]
@@ -34,70 +38,185 @@ pub(super) enum Halt {
     Storage(#[from] StorageError),
 }
 
+impl From<BuildsError> for Halt {
+    fn from(error: BuildsError) -> Self {
+        match error {
+            BuildsError::Storage(error) => Self::Storage(error),
+            error => Self::Protocol(error.to_string()),
+        }
+    }
+}
+
 /// Applies the journals of one session.
 pub(super) struct Journals {
     agents: Agents,
     agent: AgentId,
-    files: HashMap<(Lease, u32), FileWriter>,
+    max_open: usize,
+    files: HashMap<(Lease, u32), Receiving>,
+    /// Leases that the store had for this agent when it was last asked.
+    held: HashSet<Lease>,
+    /// Leases whose next file the disk has no room for: nothing more of them is taken in this session.
+    stuck: HashSet<Lease>,
 }
 
 /// A record whose bytes may still be in memory.
 enum Pending {
     Chunk(Chunk),
     Entry(Entry),
+    /// It cannot be; the attempt is given up after the records before it are stored.
+    Broken(String),
 }
 
+/// Records of one lease, in order.
+type Batch = Vec<(u64, Pending)>;
+
 impl Journals {
-    pub(super) fn new(agents: Agents, agent: AgentId) -> Self {
+    pub(super) fn new(agents: Agents, agent: AgentId, capacity: u32) -> Self {
         Self {
             agents,
             agent,
+            max_open: MIN_OPEN_FILES.max(capacity as usize),
             files: HashMap::new(),
+            held: HashSet::new(),
+            stuck: HashSet::new(),
         }
+    }
+
+    /// Takes over what the store has for this agent, and forgets what came under other leases.
+    pub(super) fn hold(&mut self, held: HashSet<Lease>) {
+        self.files.retain(|(lease, _), _| held.contains(lease));
+        self.held = held;
+    }
+
+    /// Whether a lease waits for room on the disk. It goes on only in a new session, in which its agent sends again what was not taken.
+    pub(super) fn is_stuck(&self) -> bool {
+        !self.stuck.is_empty()
     }
 
     /// Applies what arrived, in order for each lease.
     pub(super) async fn take(&mut self, frames: Vec<Incoming>) -> Result<Vec<Applied>, Halt> {
-        let mut leases: Vec<(Lease, Vec<(u64, Pending)>)> = Vec::new();
-        let mut applied = Vec::new();
+        let mut batches: Vec<(Lease, Batch)> = Vec::new();
+        let mut foreign: HashMap<Lease, u64> = HashMap::new();
+        let mut asked = false;
         for frame in frames {
-            let (lease, seq, pending) = match frame {
+            let (lease, seq) = match &frame {
                 Incoming::Heartbeat | Incoming::Declined { .. } => continue,
-                Incoming::FilePart {
-                    lease,
-                    file,
-                    offset,
-                    data,
-                } => {
-                    self.file_part(lease, file, offset, &data).await?;
-                    continue;
+                Incoming::FilePart { lease, .. } => (*lease, 0),
+                Incoming::Chunk { lease, seq, .. } | Incoming::Record { lease, seq, .. } => {
+                    (*lease, *seq)
                 }
-                Incoming::Chunk { lease, seq, chunk } => (lease, seq, Pending::Chunk(chunk)),
-                Incoming::Record { lease, seq, body } => match self.record(lease, body).await? {
-                    Ok(entry) => (lease, seq, Pending::Entry(entry)),
-                    Err(reason) => {
-                        applied.push(self.give_up(lease, reason).await?);
-                        continue;
-                    }
-                },
             };
-            match leases.iter_mut().find(|(own, _)| *own == lease) {
-                Some((_, entries)) => entries.push((seq, pending)),
-                None => leases.push((lease, vec![(seq, pending)])),
+            if self.stuck.contains(&lease) {
+                continue;
+            }
+            if !self.held.contains(&lease) && !asked {
+                asked = true;
+                let held = self.agents.builds.leases_of(self.agent)?;
+                self.hold(held.into_iter().map(|held| held.lease).collect());
+            }
+            if !self.held.contains(&lease) {
+                let last = foreign.entry(lease).or_default();
+                *last = seq.max(*last);
+                continue;
+            }
+            let batch = match batches.iter().position(|(own, _)| *own == lease) {
+                Some(place) => place,
+                None => {
+                    batches.push((lease, Batch::new()));
+                    batches.len() - 1
+                }
+            };
+            let batch = &mut batches[batch].1;
+            if matches!(batch.last(), Some((_, Pending::Broken(_)))) {
+                continue;
+            }
+            match self.read(lease, frame, batch).await {
+                Ok(Some(pending)) => batch.push((seq, pending)),
+                Ok(None) => {}
+                Err(Halt::Storage(error @ StorageError::NoRoom { .. })) => {
+                    tracing::warn!(build.id = %lease.build, "files of build {} wait: {error}", lease.build);
+                    self.stuck.insert(lease);
+                    self.forget_files(lease);
+                }
+                Err(halt) => return Err(halt),
             }
         }
-        let applying = leases
+        let mut applied = Vec::new();
+        for (lease, last) in foreign {
+            applied.push(self.answer_foreign(lease, last)?);
+        }
+        let applying = batches
             .into_iter()
-            .map(|(lease, pending)| self.apply(lease, pending));
+            .filter(|(_, batch)| !batch.is_empty())
+            .map(|(lease, batch)| self.apply(lease, batch));
         for outcome in join_all(applying).await {
             applied.push(outcome?);
+        }
+        for outcome in &applied {
+            if let Applied::Abandon { lease, .. } = outcome {
+                self.forget_files(*lease);
+            }
         }
         Ok(applied)
     }
 
-    async fn apply(&self, lease: Lease, pending: Vec<(u64, Pending)>) -> Result<Applied, Halt> {
+    fn forget_files(&mut self, lease: Lease) {
+        self.files.retain(|(own, _), _| *own != lease);
+    }
+
+    /// Frames under a lease that the store does not have for this agent: only an end that it said itself is still acknowledged.
+    fn answer_foreign(&self, lease: Lease, last: u64) -> Result<Applied, Halt> {
+        match self.agents.builds.ended_at(self.agent, lease)? {
+            Some(seq) if last <= seq => Ok(Applied::Stored { lease, seq }),
+            _ => {
+                let reason = "its lease is not held".to_owned();
+                Ok(Applied::Abandon { lease, reason })
+            }
+        }
+    }
+
+    /// Turns a frame into what is to be applied; a part of a file is nothing yet.
+    async fn read(
+        &mut self,
+        lease: Lease,
+        frame: Incoming,
+        before: &Batch,
+    ) -> Result<Option<Pending>, Halt> {
+        match frame {
+            Incoming::Heartbeat | Incoming::Declined { .. } => Ok(None),
+            Incoming::FilePart {
+                file, offset, data, ..
+            } => {
+                self.file_part(lease, file, offset, &data).await?;
+                Ok(None)
+            }
+            Incoming::Chunk { chunk, .. } => Ok(Some(Pending::Chunk(chunk))),
+            Incoming::Record { body, .. } => self.record(lease, body, before).await.map(Some),
+        }
+    }
+
+    async fn apply(&self, lease: Lease, mut batch: Batch) -> Result<Applied, Halt> {
+        let broken = match batch.pop_if(|(_, pending)| matches!(pending, Pending::Broken(_))) {
+            Some((_, Pending::Broken(reason))) => Some(reason),
+            _ => None,
+        };
+        let stored = if batch.is_empty() {
+            None
+        } else {
+            Some(self.store(lease, batch).await?)
+        };
+        match (stored, broken) {
+            (None | Some(Applied::Stored { .. }), Some(reason)) => {
+                self.give_up(lease, reason).await
+            }
+            (Some(applied), _) => Ok(applied),
+            (None, None) => Err(Halt::Protocol("there is nothing to apply".to_owned())),
+        }
+    }
+
+    async fn store(&self, lease: Lease, batch: Batch) -> Result<Applied, Halt> {
         let mut chunks = Vec::new();
-        for (_, pending) in &pending {
+        for (_, pending) in &batch {
             if let Pending::Chunk(chunk) = pending {
                 chunks.push(chunk.clone());
             }
@@ -112,10 +231,11 @@ impl Journals {
             }
         };
         let mut placed = placed.into_iter();
-        let mut entries = Vec::with_capacity(pending.len());
-        for (seq, pending) in pending {
+        let mut entries = Vec::with_capacity(batch.len());
+        for (seq, pending) in batch {
             let entry = match pending {
                 Pending::Entry(entry) => entry,
+                Pending::Broken(_) => continue,
                 Pending::Chunk(_) => match placed.next() {
                     Some(chunk) => Entry::Chunk(chunk),
                     None => {
@@ -146,18 +266,10 @@ impl Journals {
     /// The agent broke an attempt's journal: the attempt is lost, not the agent.
     async fn give_up(&self, lease: Lease, reason: String) -> Result<Applied, Halt> {
         tracing::warn!(agent.id = %self.agent, build.id = %lease.build, "journal of build {} is refused: {reason}", lease.build);
-        let held = self
-            .agents
-            .builds
-            .leases_of(self.agent)
-            .map_err(|error| Halt::Protocol(error.to_string()))?;
+        let held = self.agents.builds.leases_of(self.agent)?;
         if let Some(held) = held.into_iter().find(|held| held.lease == lease) {
             let words = format!("its agent sent what cannot be: {reason}");
-            self.agents
-                .builds
-                .lose(held, words)
-                .await
-                .map_err(|error| Halt::Protocol(error.to_string()))?;
+            self.agents.builds.lose(held, words).await?;
         }
         Ok(Applied::Abandon { lease, reason })
     }
@@ -171,33 +283,40 @@ impl Journals {
     ) -> Result<(), Halt> {
         let key = (lease, file);
         if offset == 0 {
-            if self.files.len() >= MAX_OPEN_FILES && !self.files.contains_key(&key) {
+            if self.files.len() >= self.max_open && !self.files.contains_key(&key) {
                 return Err(Halt::Protocol(format!(
-                    "more than {MAX_OPEN_FILES} files are open"
+                    "more than {} files are open",
+                    self.max_open
                 )));
             }
-            let writer = FileWriter::new(self.agents.volumes.clone(), self.agents.max_file_bytes);
-            self.files.insert(key, writer);
+            let Agents {
+                volumes,
+                max_file_bytes,
+                ..
+            } = &self.agents;
+            self.files
+                .insert(key, Receiving::new(volumes.clone(), *max_file_bytes));
         }
-        let Some(writer) = self.files.get_mut(&key) else {
+        let Some(receiving) = self.files.get_mut(&key) else {
             return Err(Halt::Protocol(format!(
                 "file {file} does not begin at its start"
             )));
         };
-        if writer.size() != offset {
+        if receiving.size() != offset {
             return Err(Halt::Protocol(format!(
                 "file {file} has a gap at byte {offset}"
             )));
         }
-        writer.write(data).await.map_err(file_halt)
+        Ok(receiving.write(data).await?)
     }
 
-    /// Turns a record into an entry; the inner error gives up the attempt.
+    /// Turns a record into what is to be applied.
     async fn record(
         &mut self,
         lease: Lease,
         body: RecordBody,
-    ) -> Result<Result<Entry, String>, Halt> {
+        before: &Batch,
+    ) -> Result<Pending, Halt> {
         let RecordBody::File {
             file,
             kind,
@@ -207,18 +326,41 @@ impl Journals {
             ..
         } = body
         else {
-            return Ok(Ok(Entry::Body(body)));
+            return Ok(Pending::Entry(Entry::Body(body)));
         };
-        let path = match clean_path(&path) {
-            Ok(path) => path,
-            Err(error) => return Ok(Err(error.to_string())),
+        let receiving = self.files.remove(&(lease, file));
+        let Some(path) = clean_file_path(&path) else {
+            let shown: String = path.chars().take(100).collect();
+            let reason = format!(
+                "file `{}` cannot be kept under its name",
+                shown.escape_debug()
+            );
+            return Ok(Pending::Entry(Entry::Refused { step, reason }));
         };
-        let stored = match self.files.remove(&(lease, file)) {
-            Some(writer) => writer.finish().await.map_err(file_halt)?,
+        let arrived = receiving.as_ref().map_or(0, Receiving::size);
+        if receiving.is_some() && arrived != size {
+            let reason = format!("file `{path}` has {arrived} bytes, its record says {size}");
+            return Ok(Pending::Broken(reason));
+        }
+        let limit = match kind {
+            FileKind::Report => MAX_REPORT_BYTES.min(self.agents.max_file_bytes),
+            FileKind::Artifact => self.agents.max_file_bytes,
+        };
+        if arrived > limit {
+            return Ok(Pending::Entry(too_large(step, &path, limit)));
+        }
+        let stored = match receiving {
+            Some(receiving) => match receiving.finish().await {
+                Ok(stored) => stored,
+                Err(FileError::TooLarge { limit }) => {
+                    return Ok(Pending::Entry(too_large(step, &path, limit)));
+                }
+                Err(FileError::Storage(error)) => return Err(error.into()),
+            },
             None if size == 0 => empty_file(),
             // The record may be one that is stored already; if it is not, the lease's journal says so.
             None => {
-                return Ok(Ok(Entry::Body(RecordBody::File {
+                return Ok(Pending::Entry(Entry::Body(RecordBody::File {
                     file,
                     kind,
                     step,
@@ -228,15 +370,9 @@ impl Journals {
                 })));
             }
         };
-        if stored.size != size {
-            return Ok(Err(format!(
-                "file `{path}` has {} bytes, its record says {size}",
-                stored.size
-            )));
-        }
         match kind {
-            FileKind::Artifact => Ok(Ok(Entry::Artifact { path, file: stored })),
-            FileKind::Report => self.report(lease, step, path, stored).await,
+            FileKind::Artifact => Ok(Pending::Entry(Entry::Artifact { path, file: stored })),
+            FileKind::Report => self.report(lease, step, path, stored, before).await,
         }
     }
 
@@ -246,20 +382,29 @@ impl Journals {
         step: u32,
         path: String,
         file: StoredFile,
-    ) -> Result<Result<Entry, String>, Halt> {
-        let record = match self.agents.builds.get(lease.build) {
-            Ok(record) => record,
-            Err(error) => return Ok(Err(error.to_string())),
+        before: &Batch,
+    ) -> Result<Pending, Halt> {
+        let mut origin = match self.agents.builds.get(lease.build) {
+            Ok(record) => record.origin(),
+            Err(error) => return Ok(Pending::Broken(error.to_string())),
         };
-        match self
+        // The commit that was checked out may not be stored yet.
+        let resolved = before.iter().rev().find_map(|(_, pending)| match pending {
+            Pending::Entry(Entry::Body(RecordBody::SourceResolved { commit })) => Some(commit),
+            _ => None,
+        });
+        if let Some(commit) = resolved {
+            origin.commit = Some(commit.clone());
+        }
+        let prepared = self
             .agents
             .reports
-            .prepare(record.origin(), path.clone(), file.clone())
-            .await
-        {
-            Ok(prepared) => Ok(Ok(Entry::Report(Arc::new(prepared)))),
+            .prepare(origin, path.clone(), file.clone())
+            .await;
+        match prepared {
+            Ok(prepared) => Ok(Pending::Entry(Entry::Report(Arc::new(prepared)))),
             Err(crate::reports::ReportsError::Storage(error)) => Err(error.into()),
-            Err(error) => Ok(Ok(Entry::Unreadable {
+            Err(error) => Ok(Pending::Entry(Entry::Unreadable {
                 step,
                 path,
                 file,
@@ -269,11 +414,9 @@ impl Journals {
     }
 }
 
-fn file_halt(error: FileError) -> Halt {
-    match error {
-        FileError::Storage(error) => error.into(),
-        FileError::TooLarge { .. } => Halt::Protocol(error.to_string()),
-    }
+fn too_large(step: u32, path: &str, limit: u64) -> Entry {
+    let reason = format!("file `{path}` is larger than {} MB", limit / (1024 * 1024));
+    Entry::Refused { step, reason }
 }
 
 fn empty_file() -> StoredFile {

@@ -8,6 +8,9 @@ use std::time::Duration;
 use testhide_protocol::{AgentId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+/// Comings and goings of one agent are told at most this often: one that is turned away again and again does not fill the event log.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
 /// The sessions that are open, and when each agent was last heard.
 pub(super) struct Live {
     clock: Clock,
@@ -18,6 +21,7 @@ pub(super) struct Live {
 
 #[derive(Default)]
 struct Inner {
+    told: HashMap<AgentId, Told>,
     sessions: HashMap<AgentId, Session>,
     heard: HashMap<AgentId, Heard>,
     last_number: u64,
@@ -27,8 +31,17 @@ struct Session {
     number: u64,
     name: String,
     labels: Vec<String>,
+    /// When it began, on the monotonic clock.
+    since: Duration,
     /// Ends the session: a reconnecting agent wins over its own ghost.
     kick: CancellationToken,
+}
+
+/// What the event log last said of an agent.
+#[derive(Clone, Copy)]
+struct Told {
+    connected: bool,
+    monotonic: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +67,7 @@ impl Live {
         labels: Vec<String>,
         kick: CancellationToken,
     ) -> u64 {
+        let since = self.clock.monotonic();
         let mut inner = self.inner.lock();
         inner.last_number += 1;
         let number = inner.last_number;
@@ -63,6 +77,7 @@ impl Live {
                 number,
                 name,
                 labels,
+                since,
                 kick,
             },
         ) {
@@ -93,6 +108,41 @@ impl Live {
             at: self.clock.now(),
         };
         self.inner.lock().heard.insert(agent, heard);
+    }
+
+    /// How long `agent` has been connected without a break, if it is.
+    pub(super) fn connected_for(&self, agent: AgentId) -> Option<Duration> {
+        let inner = self.inner.lock();
+        let session = inner.sessions.get(&agent)?;
+        Some(self.clock.monotonic().saturating_sub(session.since))
+    }
+
+    /// Whether the event log is to be told now that `agent` is connected (or not); the answer counts as told. A coming or going is told
+    /// at once unless one was told in the last [`TELL_EVERY`]; what is left out is told later if it is still so.
+    pub(super) fn to_tell(&self, agent: AgentId) -> Option<bool> {
+        let monotonic = self.clock.monotonic();
+        let mut inner = self.inner.lock();
+        let connected = inner.sessions.contains_key(&agent);
+        let known = match inner.told.get(&agent) {
+            Some(told) => {
+                told.connected == connected || monotonic.saturating_sub(told.monotonic) < TELL_EVERY
+            }
+            None => !connected,
+        };
+        if known {
+            return None;
+        }
+        let told = Told {
+            connected,
+            monotonic,
+        };
+        inner.told.insert(agent, told);
+        Some(connected)
+    }
+
+    /// Agents of which the event log was told anything.
+    pub(super) fn told(&self) -> Vec<AgentId> {
+        self.inner.lock().told.keys().copied().collect()
     }
 
     /// How long `agent` has been silent; since the server began when it was never heard.
@@ -129,5 +179,61 @@ impl Live {
             .values()
             .map(|session| (session.labels.clone(), session.name.clone()))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_comes_and_goes_is_told_once_a_minute() {
+        let clock = Clock::manual(Timestamp(0));
+        let live = Live::new(clock.clone());
+        let agent = AgentId::generate();
+        let come = || {
+            live.open(
+                agent,
+                "one".to_owned(),
+                Vec::new(),
+                CancellationToken::new(),
+            )
+        };
+        assert_eq!(live.to_tell(agent), None, "it was never here");
+        let mut told = Vec::new();
+        for _ in 0..120 {
+            let session = come();
+            told.extend(live.to_tell(agent));
+            live.close(agent, session);
+            told.extend(live.to_tell(agent));
+            clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!(told, [true, false], "at 0 s, and at 60 s that it is gone");
+        clock.advance(TELL_EVERY);
+        assert_eq!(live.to_tell(agent), None, "it is gone, as was told");
+        come();
+        assert_eq!(live.to_tell(agent), Some(true));
+        assert_eq!(live.told(), [agent]);
+    }
+
+    #[test]
+    fn a_new_session_begins_its_own_time() {
+        let clock = Clock::manual(Timestamp(0));
+        let live = Live::new(clock.clone());
+        let agent = AgentId::generate();
+        let come = || {
+            live.open(
+                agent,
+                "one".to_owned(),
+                Vec::new(),
+                CancellationToken::new(),
+            )
+        };
+        assert_eq!(live.connected_for(agent), None);
+        come();
+        clock.advance(Duration::from_secs(9));
+        assert_eq!(live.connected_for(agent), Some(Duration::from_secs(9)));
+        come();
+        assert_eq!(live.connected_for(agent), Some(Duration::ZERO));
     }
 }

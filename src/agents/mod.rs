@@ -11,10 +11,12 @@ mod incoming;
 mod journal;
 mod live;
 mod model;
+mod receiving;
 mod reconcile;
 mod routes;
 mod session;
 mod store;
+mod working;
 
 pub use error::AgentsError;
 pub use reconcile::Reconcile;

@@ -18,7 +18,7 @@ pub fn routes(agents: Agents) -> OpenApiRouter {
         .with_state(agents)
 }
 
-/// Lists the agents by name.
+/// Lists the agents by name, with the builds they run in projects that the caller may see.
 #[utoipa::path(
     get, path = "/agents", tag = "agents", security(("bearer" = [])),
     responses(
@@ -32,7 +32,7 @@ async fn list_agents(
 ) -> ApiResult<Json<Page<Agent>>> {
     require_global(&principal, GlobalPermission::NodesRead)?;
     Ok(Json(Page {
-        items: agents.list()?,
+        items: agents.list(&principal.visible_projects())?,
         next: None,
     }))
 }

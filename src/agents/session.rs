@@ -5,9 +5,8 @@
 
 use super::connect::{Connected, Turned};
 use super::incoming::{self, Incoming};
-use super::journal::{Applied, Halt, Journals};
 use super::store::Agents;
-use crate::builds::AgentSlots;
+use super::working::Working;
 use crate::kit::{random_bytes, to_hex};
 use axum::Router;
 use axum::extract::State;
@@ -16,9 +15,8 @@ use axum::response::Response;
 use axum::routing::get;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use std::collections::HashSet;
 use std::time::Duration;
-use testhide_protocol::wire::{Assignment, Lease, MAX_CHUNK_WIRE, PROTOCOL_VERSION, ServerMessage};
+use testhide_protocol::wire::{MAX_CHUNK_WIRE, PROTOCOL_VERSION, ServerMessage};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +33,10 @@ const SILENCE: Duration = Duration::from_secs(20);
 const SEND_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Frames that wait between reading and working: at most this many times a chunk's size in memory.
-const FRAMES: usize = 32;
+pub(super) const FRAMES: usize = 32;
+
+/// How often an agent that is not read from, because what it said before waits for the disk, counts as heard.
+const WAITING: Duration = Duration::from_secs(1);
 
 /// Milliseconds after which agents come back when the server ends in order.
 const COME_BACK_MS: u64 = 500;
@@ -105,7 +106,7 @@ async fn serve(agents: Agents, socket: WebSocket) {
 }
 
 /// How a session ended.
-enum End {
+pub(super) enum End {
     /// The connection broke or fell silent.
     Gone(String),
     /// The agent broke the protocol, or the store refuses.
@@ -180,11 +181,30 @@ async fn read(
         match incoming {
             Ok(Incoming::Heartbeat) => {}
             Ok(incoming) => {
-                if to_work.send(incoming).await.is_err() {
+                if !hand_over(agents, connected, &to_work, incoming).await {
                     return End::Gone("its session ended".to_owned());
                 }
             }
             Err(reason) => return End::Turned(Turned::for_now("protocol", reason)),
+        }
+    }
+}
+
+/// Waits for room for a frame; that the server is slow is no silence of the agent. Says whether somebody works still.
+async fn hand_over(
+    agents: &Agents,
+    connected: &Connected,
+    to_work: &mpsc::Sender<Incoming>,
+    incoming: Incoming,
+) -> bool {
+    let mut sending = std::pin::pin!(to_work.send(incoming));
+    loop {
+        match tokio::time::timeout(WAITING, &mut sending).await {
+            Ok(sent) => {
+                agents.live.heard(connected.agent);
+                return sent.is_ok();
+            }
+            Err(_) => agents.live.heard(connected.agent),
         }
     }
 }
@@ -202,173 +222,6 @@ async fn write(agents: &Agents, sink: &mut Sink, mut outbox: mpsc::Receiver<Serv
         if let Err(reason) = send(sink, &message).await {
             return End::Gone(reason);
         }
-    }
-}
-
-/// Gathers frames, applies them, hands out builds.
-struct Working {
-    agents: Agents,
-    connected: Connected,
-    slots: AgentSlots,
-    journals: Journals,
-    to_agent: mpsc::Sender<ServerMessage>,
-    /// Cancels that were told in this session.
-    told: HashSet<Lease>,
-    /// What the agent believes to hold.
-    holding: Vec<Lease>,
-}
-
-impl Working {
-    fn new(agents: Agents, connected: Connected, to_agent: mpsc::Sender<ServerMessage>) -> Self {
-        let slots = AgentSlots {
-            agent: connected.agent,
-            name: connected.name.clone(),
-            labels: connected.labels.clone(),
-            capacity: connected.capacity,
-        };
-        let journals = Journals::new(agents.clone(), connected.agent);
-        let holding = connected
-            .resumed
-            .resume
-            .iter()
-            .map(|resume| resume.lease)
-            .collect();
-        Self {
-            agents,
-            connected,
-            slots,
-            journals,
-            to_agent,
-            told: HashSet::new(),
-            holding,
-        }
-    }
-
-    async fn run(&mut self, mut frames: mpsc::Receiver<Incoming>) -> End {
-        let mut changes = self.agents.builds.changes();
-        changes.mark_changed();
-        let mut gathered = Vec::with_capacity(FRAMES);
-        for assignment in std::mem::take(&mut self.connected.resumed.again) {
-            if let Err(end) = self.assign(assignment).await {
-                return end;
-            }
-        }
-        loop {
-            let outcome = tokio::select! {
-                count = frames.recv_many(&mut gathered, FRAMES) => {
-                    if count == 0 {
-                        return End::Gone("it closed the connection".to_owned());
-                    }
-                    self.apply(std::mem::take(&mut gathered)).await
-                }
-                _ = changes.changed() => self.hand_out().await,
-            };
-            if let Err(end) = outcome {
-                return end;
-            }
-        }
-    }
-
-    async fn apply(&mut self, frames: Vec<Incoming>) -> Result<(), End> {
-        for frame in &frames {
-            if let Incoming::Declined { lease, reason } = frame {
-                self.declined(*lease, reason).await?;
-            }
-        }
-        for applied in self.journals.take(frames).await.map_err(halted)? {
-            let message = match applied {
-                Applied::Stored { lease, seq } => ServerMessage::Ack { lease, seq },
-                Applied::Abandon { lease, reason } => ServerMessage::Abandon { lease, reason },
-            };
-            self.say(message).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives the agent what it has room for, and tells it what to end.
-    async fn hand_out(&mut self) -> Result<(), End> {
-        let failed = |error: crate::builds::BuildsError| {
-            End::Turned(Turned::for_now("store", error.to_string()))
-        };
-        for (lease, reason) in self
-            .agents
-            .builds
-            .cancels_for(self.connected.agent)
-            .map_err(failed)?
-        {
-            if self.told.insert(lease) {
-                self.say(ServerMessage::Cancel { lease, reason }).await?;
-            }
-        }
-        for lease in self
-            .agents
-            .builds
-            .taken_from(self.connected.agent, &self.holding)
-            .map_err(failed)?
-        {
-            let reason = "it was given up".to_owned();
-            self.say(ServerMessage::Abandon { lease, reason }).await?;
-        }
-        let held = self
-            .agents
-            .builds
-            .leases_of(self.connected.agent)
-            .map_err(failed)?;
-        self.holding = held.into_iter().map(|held| held.lease).collect();
-        while let Some(assignment) = self
-            .agents
-            .builds
-            .claim(&self.slots)
-            .await
-            .map_err(failed)?
-        {
-            self.assign(assignment).await?;
-        }
-        Ok(())
-    }
-
-    async fn assign(&mut self, assignment: Assignment) -> Result<(), End> {
-        self.holding.push(assignment.lease);
-        let assignment = Box::new(assignment);
-        self.say(ServerMessage::Assign { assignment }).await
-    }
-
-    async fn declined(&self, lease: Lease, reason: &str) -> Result<(), End> {
-        let failed = |error: crate::builds::BuildsError| {
-            End::Turned(Turned::for_now("store", error.to_string()))
-        };
-        let held = self
-            .agents
-            .builds
-            .leases_of(self.connected.agent)
-            .map_err(failed)?;
-        if let Some(held) = held.into_iter().find(|held| held.lease == lease) {
-            let reason: String = reason
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(200)
-                .collect();
-            self.agents
-                .builds
-                .lose(held, format!("its agent declined it: {reason}"))
-                .await
-                .map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    async fn say(&self, message: ServerMessage) -> Result<(), End> {
-        self.to_agent
-            .send(message)
-            .await
-            .map_err(|_| End::Gone("its session ended".to_owned()))
-    }
-}
-
-fn halted(halt: Halt) -> End {
-    match halt {
-        Halt::Protocol(reason) => End::Turned(Turned::for_now("protocol", reason)),
-        Halt::Storage(error) => End::Turned(Turned::for_now("store", error.to_string())),
     }
 }
 

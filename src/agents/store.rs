@@ -3,6 +3,7 @@
 use super::error::AgentsError;
 use super::live::Live;
 use super::model::{AgentRecord, EnrolmentRecord};
+use crate::accounts::Visible;
 use crate::builds::Builds;
 use crate::kit::{Clock, Tasks};
 use crate::logs::Logs;
@@ -66,12 +67,20 @@ impl Agents {
         }
     }
 
-    /// Every agent, by name.
+    /// Every agent, by name, with those of its builds whose projects are `visible`.
     ///
     /// # Errors
     /// Failures of the store.
-    pub fn list(&self) -> Result<Vec<Agent>, AgentsError> {
-        let leases = self.builds.leases()?;
+    pub fn list(&self, visible: &Visible) -> Result<Vec<Agent>, AgentsError> {
+        let mut leases = self.builds.leases()?;
+        leases.retain(|held| match visible {
+            Visible::All => true,
+            // One that ended meanwhile or cannot be read is not shown.
+            only @ Visible::Only(_) => self
+                .builds
+                .get(held.lease.build)
+                .is_ok_and(|build| only.contains(build.project)),
+        });
         let records: Vec<AgentRecord> = self.storage.read(|rtxn| {
             let agents = AGENTS.read(rtxn)?;
             let mut all = Vec::new();

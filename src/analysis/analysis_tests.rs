@@ -181,6 +181,7 @@ impl World {
             .add_report(&Principal::system(), build, "junit.xml".into(), file, None)
             .await
             .unwrap()
+            .report
             .id
     }
 

@@ -20,12 +20,10 @@ pub(super) fn start(app: &App) {
         }
     });
     let reconcile = app.reconcile.clone();
-    let clock = app.clock.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {
         let reconcile = reconcile.clone();
-        let now = clock.now();
         async move {
-            if let Err(error) = reconcile.pass_once(now).await {
+            if let Err(error) = reconcile.pass_once().await {
                 tracing::warn!("failed to reconcile leases: {error}");
             }
         }

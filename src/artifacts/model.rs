@@ -4,10 +4,8 @@ use super::error::ArtifactsError;
 use crate::storage::{Record, StoredFile};
 use serde::{Deserialize, Serialize};
 use testhide_protocol::api::Artifact;
+use testhide_protocol::wire::clean_file_path;
 use testhide_protocol::{ArtifactId, BuildId, ProjectId, Timestamp};
-
-/// Longest path, in bytes.
-const MAX_PATH: usize = 1024;
 
 /// A kept file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,26 +46,7 @@ impl From<ArtifactRecord> for Artifact {
 /// # Errors
 /// [`ArtifactsError::Path`] for everything else; agents are not trusted with paths.
 pub fn clean_path(path: &str) -> Result<String, ArtifactsError> {
-    let refuse = || Err(ArtifactsError::Path(path.chars().take(100).collect()));
-    let plain = path.replace('\\', "/");
-    if plain.is_empty()
-        || plain.len() > MAX_PATH
-        || plain.starts_with('/')
-        || plain.chars().any(char::is_control)
-    {
-        return refuse();
-    }
-    let parts: Vec<&str> = plain
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
-    let drive = parts
-        .first()
-        .is_some_and(|first| first.len() == 2 && first.ends_with(':'));
-    if parts.is_empty() || drive || parts.contains(&"..") {
-        return refuse();
-    }
-    Ok(parts.join("/"))
+    clean_file_path(path).ok_or_else(|| ArtifactsError::Path(path.chars().take(100).collect()))
 }
 
 #[cfg(test)]

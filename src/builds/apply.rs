@@ -38,6 +38,13 @@ pub enum Entry {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that is not kept. Its step fails, and the build does not pass.
+    Refused {
+        /// Step that delivered it.
+        step: u32,
+        /// Why, as a sentence that names the file.
+        reason: String,
+    },
     /// A file to keep.
     Artifact {
         /// Its path, clean.
@@ -175,6 +182,13 @@ impl Applying<'_> {
                 }
                 self.keep(path.clone(), file.clone())
             }
+            Entry::Refused { step, reason } => {
+                self.record.unreadable_reports += 1;
+                self.step(seq, *step, |kept| {
+                    kept.state = StepState::Failed;
+                    kept.message.get_or_insert_with(|| cut(reason.clone()));
+                })
+            }
             Entry::Artifact { path, file } => self.keep(path.clone(), file.clone()),
         }
     }
@@ -221,15 +235,20 @@ impl Applying<'_> {
                 message,
                 duration_ms,
             } => {
+                let mut shown = *status;
                 self.step(seq, *step, |kept| {
-                    kept.state = *status;
+                    // A refused file has failed the step already, whatever its agent thinks of it.
+                    if kept.state == StepState::Failed && *status == StepState::Passed {
+                        shown = StepState::Failed;
+                    }
+                    kept.state = shown;
                     kept.exit_code = *exit_code;
                     kept.duration_ms = Some(*duration_ms);
                     if let Some(message) = message {
                         kept.message.get_or_insert_with(|| cut(message.clone()));
                     }
                 })?;
-                self.step_event(*step, *status)
+                self.step_event(*step, shown)
             }
             RecordBody::File { .. } => Err(BuildsError::Journal {
                 seq,

@@ -81,7 +81,9 @@ fn give(
     let mut record = load(wtxn, build)?;
     match next(record.standing(), Fact::Claimed)? {
         Move::To(state) => record.state = state,
-        Move::AskToEnd | Move::QueueAgain => unreachable!("a claim moves a build to running"),
+        Move::AskToEnd | Move::QueueAgain | Move::PutBack => {
+            unreachable!("a claim moves a build to running")
+        }
     }
     let mut counters = COUNTERS.write(wtxn)?;
     let fence = counters.get(&"fence".to_owned())?.unwrap_or(0) + 1;

@@ -17,6 +17,14 @@ pub enum BuildsError {
     /// There is none of that id or number, or the caller may not see it.
     #[error("there is no build `{0}`")]
     NotFound(String),
+    /// The build has no such attempt.
+    #[error("build {number} has no attempt {attempt}")]
+    NoAttempt {
+        /// Number.
+        number: u64,
+        /// Attempt.
+        attempt: u32,
+    },
     /// The job is disabled.
     #[error("job `{0}` is disabled")]
     JobDisabled(String),
@@ -90,8 +98,9 @@ impl From<BuildsError> for ApiError {
         let text = error.to_string();
         match error {
             BuildsError::NotFound(_) => Self::not_found("build_not_found", text),
+            BuildsError::NoAttempt { .. } => Self::not_found("attempt_not_found", text),
             BuildsError::JobDisabled(_) => Self::conflict("job_disabled", text)
-                .hint("enable it with PATCH /api/v3/jobs/{id} `{\"enabled\": true}`"),
+                .hint("enable it with `testhide job update JOB --enable` or over the API"),
             BuildsError::UnknownParameter { .. } => Self::invalid("unknown_parameter", text),
             BuildsError::Invalid(_) => Self::invalid("invalid_build", text),
             BuildsError::Finished { .. } => Self::conflict("build_finished", text),

@@ -7,8 +7,8 @@ use super::store::{ATTEMPTS, LEASES, QUEUE, save};
 use crate::events;
 use crate::logs;
 use crate::storage::WriteTxn;
-use testhide_protocol::Timestamp;
 use testhide_protocol::api::{BuildState, Event, StepState};
+use testhide_protocol::{AgentId, Timestamp};
 
 /// Ends the present attempt of `record` by `fact`: attempt, lease, log, queue and events in the caller's transaction.
 pub(super) fn end_attempt(
@@ -22,10 +22,15 @@ pub(super) fn end_attempt(
         return Err(BuildsError::LeaseGone("no agent holds the build"));
     };
     let what = next(record.standing(), fact)?;
+    if what == Move::PutBack {
+        return put_back(wtxn, record, agent, reason, now);
+    }
     let attempt_state = match what {
         Move::To(state) => state,
         Move::QueueAgain => BuildState::InfraLost,
-        Move::AskToEnd => return Err(BuildsError::LeaseGone("the attempt goes on")),
+        Move::AskToEnd | Move::PutBack => {
+            return Err(BuildsError::LeaseGone("the attempt goes on"));
+        }
     };
     let mut attempts = ATTEMPTS.write(wtxn)?;
     if let Some(mut attempt) = attempts.get(&(record.id, record.attempt))? {
@@ -73,9 +78,32 @@ fn queue_again(
         attempt: record.attempt,
     };
     events::append(wtxn, now, Some(record.project), &lost)?;
-    record.state = BuildState::Queued;
     record.attempt += 1;
     record.retries_left = record.retries_left.saturating_sub(1);
+    wait_again(wtxn, record, now)
+}
+
+/// The same attempt as if it had never been given: no record of it, no retry used.
+fn put_back(
+    wtxn: &WriteTxn,
+    record: &mut BuildRecord,
+    agent: AgentId,
+    reason: Option<String>,
+    now: Timestamp,
+) -> Result<(), BuildsError> {
+    ATTEMPTS.write(wtxn)?.remove(&(record.id, record.attempt))?;
+    LEASES.write(wtxn)?.remove(&(agent, record.id))?;
+    record.reason = reason;
+    wait_again(wtxn, record, now)
+}
+
+/// Back into the queue, at its old place; another agent than the last is preferred.
+fn wait_again(
+    wtxn: &WriteTxn,
+    record: &mut BuildRecord,
+    now: Timestamp,
+) -> Result<(), BuildsError> {
+    record.state = BuildState::Queued;
     record.started_at = None;
     record.agent = None;
     let waiting = QueueRecord {

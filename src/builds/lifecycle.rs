@@ -5,6 +5,7 @@
 //!    ▲                   │
 //!    └── retries left ───┴──lost──► infra_lost
 //! queued ──cancel──► cancelled
+//! running ──declined──► queued (the same attempt: nothing of it was begun)
 //! ```
 
 use testhide_protocol::api::BuildState;
@@ -31,6 +32,8 @@ pub(super) enum Fact {
     Ended { end: AttemptEnd, failing_tests: u64 },
     /// Its agent is gone.
     AgentLost,
+    /// Its agent did not take it; nothing of the attempt was begun.
+    Declined,
 }
 
 /// What follows.
@@ -42,6 +45,8 @@ pub(super) enum Move {
     To(BuildState),
     /// The attempt ended as `infra_lost`; the build waits for its next attempt.
     QueueAgain,
+    /// The attempt was never begun; the build waits again under the same number of it, with the same retries.
+    PutBack,
 }
 
 /// A fact that cannot happen in this state; it changes nothing.
@@ -66,6 +71,10 @@ pub(super) fn next(standing: Standing, fact: Fact) -> Result<Move, IllegalMove> 
         (BuildState::Queued, Fact::CancelRequested) => Ok(Move::To(BuildState::Cancelled)),
         (BuildState::Running, Fact::CancelRequested) => Ok(Move::AskToEnd),
         (BuildState::Running, Fact::AgentLost) => Ok(lost),
+        (BuildState::Running, Fact::Declined) if standing.cancel_requested => {
+            Ok(Move::To(BuildState::Cancelled))
+        }
+        (BuildState::Running, Fact::Declined) => Ok(Move::PutBack),
         (BuildState::Running, Fact::Ended { end, failing_tests }) => Ok(match end {
             AttemptEnd::Passed if failing_tests > 0 => Move::To(BuildState::Failed),
             AttemptEnd::Passed => Move::To(BuildState::Passed),
@@ -95,6 +104,7 @@ mod tests {
             Just(Fact::Claimed),
             Just(Fact::CancelRequested),
             Just(Fact::AgentLost),
+            Just(Fact::Declined),
             (end, 0u64..3).prop_map(|(end, failing_tests)| Fact::Ended { end, failing_tests }),
         ]
     }
@@ -103,7 +113,7 @@ mod tests {
         #[test]
         fn no_sequence_leaves_the_life_of_a_build(retries in 0u32..4, facts in proptest::collection::vec(fact(), 0..40)) {
             let mut standing = Standing { state: BuildState::Queued, retries_left: retries, cancel_requested: false };
-            let mut claims = 0;
+            let (mut claims, mut declined) = (0, 0);
             for fact in facts {
                 let was = standing;
                 match next(standing, fact) {
@@ -114,10 +124,16 @@ mod tests {
                         standing.state = BuildState::Queued;
                         standing.retries_left -= 1;
                     }
+                    Ok(Move::PutBack) => {
+                        prop_assert!(fact == Fact::Declined && was.state == BuildState::Running);
+                        standing.state = BuildState::Queued;
+                        declined += 1;
+                    }
                 }
                 claims += u32::from(fact == Fact::Claimed);
                 prop_assert!(!was.state.is_final(), "a final state is left by {:?}", fact);
-                prop_assert!(claims <= retries + 1, "more attempts than the policy allows");
+                prop_assert!(claims - declined <= retries + 1, "more attempts than the policy allows");
+                prop_assert!(fact != Fact::Declined || standing.retries_left == was.retries_left, "declining costs no retry");
                 let failed_tests = matches!(fact, Fact::Ended { failing_tests: 1.., .. });
                 prop_assert!(!(failed_tests && standing.state == BuildState::Passed));
                 let lost = matches!(fact, Fact::AgentLost | Fact::Ended { end: AttemptEnd::Interrupted, .. });
@@ -132,7 +148,7 @@ mod tests {
                             standing.state = BuildState::Queued;
                             standing.retries_left -= 1;
                         }
-                        Ok(Move::AskToEnd) | Err(_) => {}
+                        Ok(Move::AskToEnd | Move::PutBack) | Err(_) => {}
                     }
                 }
             }

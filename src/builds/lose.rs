@@ -6,7 +6,7 @@ use super::finish::end_attempt;
 use super::lifecycle::Fact;
 use super::store::{ATTEMPTS, Builds, LEASES, load};
 use testhide_protocol::wire::Lease;
-use testhide_protocol::{AgentId, BuildId, Timestamp};
+use testhide_protocol::{AgentId, BuildId};
 
 /// A lease as the store has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +17,6 @@ pub struct HeldLease {
     pub lease: Lease,
     /// Number of its build.
     pub number: u64,
-    /// Since when.
-    pub claimed_at: Timestamp,
 }
 
 /// An attempt that was given up.
@@ -105,6 +103,34 @@ impl Builds {
         Ok(lost)
     }
 
+    /// Takes one lease back because its agent does not take it: the build waits again under the same attempt, no retry is used. An attempt
+    /// whose journal had begun is given up as by [`Builds::lose`]. Does nothing when the lease is no longer held.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn decline(&self, held: HeldLease, reason: String) -> Result<(), BuildsError> {
+        let now = self.clock.now();
+        self.storage
+            .write(move |wtxn| {
+                let lease = held.lease;
+                let present = LEASES.read(wtxn)?.get(&(held.agent, lease.build))?;
+                if present.is_none_or(|present| present.fence != lease.fence) {
+                    return Ok(());
+                }
+                let attempt = ATTEMPTS.read(wtxn)?.get(&(lease.build, lease.attempt))?;
+                let fact = if attempt.is_some_and(|attempt| attempt.journal_seq > 0) {
+                    Fact::AgentLost
+                } else {
+                    Fact::Declined
+                };
+                let mut record = load(wtxn, lease.build)?;
+                end_attempt(wtxn, &mut record, fact, Some(reason.clone()), now)
+            })
+            .await?;
+        self.wake();
+        Ok(())
+    }
+
     /// Those of `leases` that `agent` has no right to any more although it never said their end: somebody else decided so.
     ///
     /// # Errors
@@ -140,6 +166,5 @@ pub(super) fn held(
             fence: record.fence,
         },
         number: record.number,
-        claimed_at: record.claimed_at,
     }
 }

@@ -1,5 +1,6 @@
 //! Stored shapes of builds.
 
+use super::error::BuildsError;
 use super::lifecycle::Standing;
 use crate::history::{BuildOrigin, Origin};
 use crate::storage::Record;
@@ -62,7 +63,7 @@ pub struct BuildRecord {
     pub(super) tps: StoredTps,
     /// Reports that the analysis has not seen yet.
     pub(super) reports_pending: u32,
-    /// Report files that could not be read; such a build never passes.
+    /// Files that count against it: reports that could not be read, files that were not taken; such a build never passes.
     pub(super) unreadable_reports: u32,
 }
 impl Record for BuildRecord {}
@@ -99,6 +100,22 @@ impl BuildRecord {
             state: self.state,
             retries_left: self.retries_left,
             cancel_requested: self.cancel_requested.is_some(),
+        }
+    }
+
+    /// The attempt that is asked for; the present one when none is.
+    ///
+    /// # Errors
+    /// [`BuildsError::NoAttempt`].
+    pub(super) fn attempt_or_present(&self, asked: Option<u32>) -> Result<u32, BuildsError> {
+        let attempt = asked.unwrap_or(self.attempt);
+        if (1..=self.attempt).contains(&attempt) {
+            Ok(attempt)
+        } else {
+            Err(BuildsError::NoAttempt {
+                number: self.number,
+                attempt,
+            })
         }
     }
 
@@ -198,7 +215,7 @@ impl BuildRecord {
         self.reports_pending += 1;
     }
 
-    /// What its reports hold against it: failures, errors, and reports that could not be read.
+    /// What its files hold against it: failures, errors, reports that could not be read, files that were not taken.
     pub(super) fn against(&self) -> u64 {
         self.counts.failed + self.counts.error + u64::from(self.unreadable_reports)
     }
@@ -210,21 +227,27 @@ impl BuildRecord {
         against: u64,
         attempt: &AttemptRecord,
     ) -> Option<String> {
+        let failed = || {
+            attempt
+                .steps
+                .iter()
+                .find(|step| step.state == StepState::Failed)
+        };
         match end {
-            AttemptEnd::Passed if self.unreadable_reports > 0 => Some(format!(
-                "{} report(s) could not be read",
-                self.unreadable_reports
-            )),
+            AttemptEnd::Passed if self.unreadable_reports > 0 => Some(match failed() {
+                Some(step) => {
+                    let what = step.message.as_deref().unwrap_or("failed");
+                    format!("step `{}`: {what}", step.name)
+                }
+                None => format!("{} report(s) could not be read", self.unreadable_reports),
+            }),
             AttemptEnd::Passed if against > 0 => Some(format!(
                 "{against} test(s) failed although every step succeeded"
             )),
             AttemptEnd::Failed => {
-                let step = attempt
-                    .steps
-                    .iter()
-                    .find(|step| step.state == StepState::Failed)?;
+                let step = failed()?;
                 let what = step.message.as_deref().unwrap_or("failed");
-                Some(format!("step `{}` {what}", step.name))
+                Some(format!("step `{}`: {what}", step.name))
             }
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 use super::claim::assignment;
 use super::error::BuildsError;
+use super::lose::HeldLease;
 use super::store::{ATTEMPTS, Builds, LEASES, load};
 use testhide_protocol::AgentId;
 use testhide_protocol::wire::{Assignment, Lease, Resume};
@@ -24,21 +25,8 @@ impl Builds {
     pub async fn resume(&self, agent: AgentId, holding: &[Lease]) -> Result<Resumed, BuildsError> {
         let mut again = Vec::new();
         for held in self.leases_of(agent)? {
-            let lease = held.lease;
-            if holding.contains(&lease) {
-                continue;
-            }
-            let (record, begun) = self.storage.read(|rtxn| {
-                let attempt = ATTEMPTS.read(rtxn)?.get(&(lease.build, lease.attempt))?;
-                let begun = attempt.is_none_or(|attempt| attempt.journal_seq > 0);
-                Ok::<_, BuildsError>((load(rtxn, lease.build)?, begun))
-            })?;
-            if begun {
-                self.lose(held, "its agent came back without it".to_owned())
-                    .await?;
-            } else {
-                let definition = record.definition();
-                again.push(assignment(record, definition));
+            if !holding.contains(&held.lease) {
+                again.extend(self.again(held).await?);
             }
         }
         let resume = self.storage.read(|rtxn| {
@@ -59,11 +47,47 @@ impl Builds {
                     resume.push(Resume {
                         lease: *lease,
                         seq: attempt.journal_seq,
+                        ended: ended_by_it,
                     });
                 }
             }
             Ok::<_, BuildsError>(resume)
         })?;
         Ok(Resumed { resume, again })
+    }
+
+    /// The assignment of a lease that its agent does not know of, to be sent again; `None` when its journal had begun, for then it is
+    /// given up.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn again(&self, held: HeldLease) -> Result<Option<Assignment>, BuildsError> {
+        let lease = held.lease;
+        let (record, begun) = self.storage.read(|rtxn| {
+            let attempt = ATTEMPTS.read(rtxn)?.get(&(lease.build, lease.attempt))?;
+            let begun = attempt.is_none_or(|attempt| attempt.journal_seq > 0);
+            Ok::<_, BuildsError>((load(rtxn, lease.build)?, begun))
+        })?;
+        if begun {
+            self.lose(held, "its agent came back without it".to_owned())
+                .await?;
+            return Ok(None);
+        }
+        let definition = record.definition();
+        Ok(Some(assignment(record, definition)))
+    }
+
+    /// The last record of an attempt that `agent` itself ended under this lease; `None` when it did not.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn ended_at(&self, agent: AgentId, lease: Lease) -> Result<Option<u64>, BuildsError> {
+        let attempt = self
+            .storage
+            .read(|rtxn| ATTEMPTS.read(rtxn)?.get(&(lease.build, lease.attempt)))?;
+        let own = attempt.filter(|attempt| {
+            attempt.agent == agent && attempt.fence == lease.fence && attempt.ended_by_agent()
+        });
+        Ok(own.map(|attempt| attempt.journal_seq))
     }
 }

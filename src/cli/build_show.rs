@@ -155,16 +155,12 @@ fn steps(steps: &[StepResult], theme: &Theme) -> String {
             .exit_code
             .filter(|_| step.status != StepState::Passed)
             .map(|code| format!("exit code {code}"));
-        let note: Vec<&str> = exit
-            .iter()
-            .map(String::as_str)
-            .chain(step.message.as_deref())
-            .collect();
+        let note = step.message.clone().or(exit).unwrap_or_default();
         table.row([
             step_sign(theme, step.status),
             Cell::from(&step.name),
             step.duration_ms.map(duration).unwrap_or_default().into(),
-            note.join(": ").into(),
+            note.into(),
         ]);
     }
     table.render(&narrowed(theme))

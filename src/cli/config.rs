@@ -1,4 +1,4 @@
-//! Use cases: show the server's settings, and say whether it could start with them.
+//! Use cases: show the server's settings, and check that they can be read.
 
 use super::args::{ConfigCommand, ServeArgs};
 use super::error::CliError;

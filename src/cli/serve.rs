@@ -36,10 +36,10 @@ pub async fn run(overrides: Overrides) -> ExitCode {
 async fn served(overrides: &Overrides) -> anyhow::Result<()> {
     let settings = Settings::load(overrides, &Environment::of_process())?;
     log_to_stderr(settings.debug);
-    let app = App::open(&settings, Clock::system())?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("failed to listen on {}", settings.listen))?;
+    let app = App::open(&settings, Clock::system())?;
     let shutdown = stop_signal()?;
     let setup = app.accounts.setup_token().await?;
     let serving = serve(app, listener, shutdown)?;

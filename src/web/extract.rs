@@ -106,8 +106,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(PathRejection::FailedToDeserializePathParams(error)) => {
-                Err(ApiError::not_found("no_such_path", error.body_text()))
+            Err(PathRejection::FailedToDeserializePathParams(_)) => {
+                let path: String = parts.uri.path().chars().take(200).collect();
+                let detail = format!(
+                    "nothing has the address `{path}`: it holds a text where an id belongs"
+                );
+                Err(ApiError::not_found("no_such_path", detail))
             }
             Err(error) => Err(ApiError::internal(&error)),
         }

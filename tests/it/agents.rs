@@ -5,9 +5,9 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testhide::agents::Reconcile;
+use testhide_protocol::AgentId;
 use testhide_protocol::api::{Agent, Build, BuildState, LogPage, Page};
 use testhide_protocol::wire::{AgentMessage, PROTOCOL_VERSION, ServerMessage};
-use testhide_protocol::{AgentId, Timestamp};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,18 +193,18 @@ async fn a_lost_agent_is_infra_lost_and_the_build_is_queued_again() {
 
     // Nobody is lost while everybody talks; and with a patience of nothing everybody is.
     let patient = Reconcile::new(server.app.agents.clone(), Duration::from_secs(600));
-    assert_eq!(patient.pass_once(Timestamp(0)).await.expect("a store"), 0);
+    assert_eq!(patient.pass_once().await.expect("a store"), 0);
     let impatient = Reconcile::new(server.app.agents.clone(), Duration::ZERO);
     let held = server.app.builds.leases().expect("a store");
     assert_eq!(held.len(), 1);
-    assert_eq!(impatient.pass_once(Timestamp(0)).await.expect("a store"), 1);
+    assert_eq!(impatient.pass_once().await.expect("a store"), 1);
 
     // The same agent is told to abandon the first attempt and, as the only one there is, gets the second.
     let second = server.wait_for(1, &[BuildState::Running]).await;
     assert_eq!(second.attempt, 2);
     assert_eq!(second.attempts.len(), 1);
     assert_eq!(second.attempts[0].status, BuildState::InfraLost);
-    assert_eq!(impatient.pass_once(Timestamp(0)).await.expect("a store"), 1);
+    assert_eq!(impatient.pass_once().await.expect("a store"), 1);
     let lost = server.wait_for(1, &[BuildState::InfraLost]).await;
     assert_eq!(lost.status, BuildState::InfraLost);
     assert!(

@@ -245,6 +245,11 @@ impl Attempts {
         }
     }
 
+    /// Whether no more work is taken.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.state.lock().stopping
+    }
+
     /// Waits until nothing is held any more.
     pub(crate) async fn delivered(&self) {
         let mut held = self.0.held.subscribe();

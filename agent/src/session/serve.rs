@@ -1,6 +1,6 @@
 //! The hearing half of a session, and the loop over sessions.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use testhide_protocol::wire::{AgentMessage, ServerMessage};
@@ -16,6 +16,12 @@ use super::handshake::{NoWelcome, Welcome, introduce};
 use crate::agent::AgentOptions;
 use crate::error::AgentError;
 use crate::run::Attempts;
+
+/// A session that lasted this long was a good one, whatever was said in it.
+const GOOD_AFTER: Duration = Duration::from_secs(60);
+
+/// How long after declining an assignment the agent connects anew: until then the server gives it nothing.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Why a session ended.
 enum End {
@@ -117,7 +123,7 @@ async fn session(
             };
         }
     };
-    backoff.reset();
+    let began = Instant::now();
     tracing::info!(server.url = url, "connected to the server");
     let cursors = match resume(attempts, &welcome) {
         Ok(cursors) => cursors,
@@ -125,14 +131,20 @@ async fn session(
     };
     let (sender, receiver) = socket.split();
     let (commands, queue) = mpsc::unbounded_channel();
-    tokio::select! {
-        end = hear(receiver, attempts, &commands, welcome.heartbeat) => end,
+    let end = tokio::select! {
+        end = hear(receiver, attempts, &commands, welcome.heartbeat, backoff) => end,
         () = attempts.vanished() => End::Lost("an attempt is gone without an end".to_owned()),
         why = deliver(sender, attempts, cursors, queue, welcome.heartbeat) => End::Lost(why),
+    };
+    if began.elapsed() >= GOOD_AFTER {
+        backoff.reset();
     }
+    end
 }
 
-/// Puts a cursor behind what the server has of each held attempt; gives up what the server does not know.
+/// Puts a cursor behind what the server has of each held attempt. Deletes what the server has to its end; gives up what the server does
+/// not know, and what cannot go on because this disk has less than the server (after a loss of power). For the latter the connection
+/// ends: the next introduction no longer names it, and the server gives the build to another agent at once.
 fn resume(attempts: &Attempts, welcome: &Welcome) -> Result<Vec<Cursor>, String> {
     let mut cursors = Vec::new();
     let mut lost = None;
@@ -142,14 +154,25 @@ fn resume(attempts: &Attempts, welcome: &Welcome) -> Result<Vec<Cursor>, String>
             attempts.abandon(&lease, "the server does not know this lease any more");
             continue;
         };
-        if attempts.acknowledged(&lease, resume.seq) {
+        let own = spool.progress();
+        if resume.ended {
+            if !attempts.acknowledged(&lease, own.seq) {
+                attempts.abandon(&lease, "the server has its end already");
+            }
+            continue;
+        }
+        if resume.seq > own.seq || (own.ended && resume.seq == own.seq) {
+            let why = format!(
+                "the server has {} records of it, this disk has {}",
+                resume.seq, own.seq
+            );
+            attempts.abandon(&lease, &why);
+            lost = Some(format!("an attempt cannot be resumed: {why}"));
             continue;
         }
         match Cursor::after(spool, resume.seq) {
             Ok(cursor) => cursors.push(cursor),
             Err(error) => {
-                // After a loss of power the server may have more than this disk. The next introduction no longer names the
-                // attempt, and the server gives the build to another agent.
                 attempts.abandon(&lease, &error.to_string());
                 lost = Some(format!("an attempt cannot be resumed: {error}"));
             }
@@ -164,11 +187,17 @@ async fn hear(
     attempts: &Attempts,
     commands: &mpsc::UnboundedSender<Command>,
     heartbeat: Duration,
+    backoff: &mut Backoff,
 ) -> End {
     // Three heartbeats may be lost or late before the line counts as dead.
     let silence = heartbeat * 3 + Duration::from_secs(5);
+    let mut asks_again = None;
     loop {
-        let message = match timeout(silence, receiver.next()).await {
+        let next = tokio::select! {
+            next = timeout(silence, receiver.next()) => next,
+            () = until(asks_again) => return End::Lost("asks for work again after declining some".to_owned()),
+        };
+        let message = match next {
             Err(_) => {
                 return End::Lost(format!(
                     "no word from the server for {} s",
@@ -197,7 +226,14 @@ async fn hear(
                 };
             }
             Ok(message) => {
+                if matches!(message, ServerMessage::Ack { .. }) {
+                    // Something got through. A session in which nothing does must not be tried again at once.
+                    backoff.reset();
+                }
                 if let Some(command) = obey(message, attempts) {
+                    if matches!(command, Command::Send(_)) && !attempts.is_stopping() {
+                        asks_again.get_or_insert_with(|| tokio::time::Instant::now() + ASK_AGAIN);
+                    }
                     // The sending half ends only together with this one.
                     drop(commands.send(command));
                 }
@@ -205,6 +241,14 @@ async fn hear(
             // A newer server may say more than this agent understands.
             Err(error) => tracing::warn!(%error, "ignores a message of the server"),
         }
+    }
+}
+
+/// Waits for a moment that may never come.
+async fn until(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

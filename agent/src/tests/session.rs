@@ -115,6 +115,7 @@ impl Server {
             .map(|lease| Resume {
                 lease: *lease,
                 seq: self.seq(lease),
+                ended: self.end_of(lease).is_some(),
             })
             .collect();
         connection
@@ -557,6 +558,34 @@ async fn an_attempt_that_the_server_does_not_know_is_given_up() {
     // A heartbeat comes after the welcome was understood; then the agent is asked again what it holds.
     within(connection.socket.next()).await.unwrap().unwrap();
     drop(connection);
+    assert_eq!(server.welcome().await.holding, []);
+    agent.stop().await.unwrap();
+    assert_eq!(server.spools(), 0);
+}
+
+#[tokio::test]
+async fn an_attempt_of_which_this_disk_has_less_than_the_server_is_dropped_at_once() {
+    let server = Server::start().await;
+    let agent = server.agent();
+    let mut connection = server.welcome().await;
+    let work = assignment(lease(1), vec![script("sleep 1000")]);
+    connection.assign(&work).await;
+    within(connection.socket.next()).await.unwrap().unwrap();
+    drop(connection);
+    let (mut connection, _) = server.introduce().await;
+    assert_eq!(connection.holding, [work.lease]);
+    let resume = Resume {
+        lease: work.lease,
+        seq: 1_000_000,
+        ended: false,
+    };
+    connection
+        .send(ServerMessage::Welcome {
+            heartbeat_seconds: 1,
+            resume: vec![resume],
+        })
+        .await;
+    // The agent ends the connection itself, and comes back without the attempt.
     assert_eq!(server.welcome().await.holding, []);
     agent.stop().await.unwrap();
     assert_eq!(server.spools(), 0);

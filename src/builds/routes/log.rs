@@ -40,7 +40,7 @@ pub(super) struct LogQuery {
     responses(
         (status = 200, description = "lines", body = LogPage),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "no such build for the caller", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such build for the caller, or no such attempt", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "invalid range", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -51,7 +51,7 @@ pub(super) async fn get_log(
     Query(query): Query<LogQuery>,
 ) -> ApiResult<Json<LogPage>> {
     let record = builds.resolve(&principal, &build)?;
-    let attempt = query.attempt.unwrap_or(record.attempt);
+    let attempt = record.attempt_or_present(query.attempt)?;
     let from = query.from.unwrap_or(1);
     let limit = query.limit.unwrap_or(1000);
     if !(1..=MAX_LINES).contains(&limit) {
@@ -91,7 +91,7 @@ pub(super) struct RawLogQuery {
     responses(
         (status = 200, description = "bytes", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "no such build for the caller", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such build for the caller, or no such attempt", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "invalid attempt", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -102,7 +102,7 @@ pub(super) async fn get_raw_log(
     Query(query): Query<RawLogQuery>,
 ) -> ApiResult<Response> {
     let record = builds.resolve(&principal, &build)?;
-    let attempt = query.attempt.unwrap_or(record.attempt);
+    let attempt = record.attempt_or_present(query.attempt)?;
     let log = RawLog::new(builds.logs, record.id, attempt)?;
     let length = log.len();
     let name = format!(

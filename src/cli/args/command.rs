@@ -139,7 +139,7 @@ pub(in crate::cli) enum ConfigCommand {
         before_help = "Example:\n  testhide config show --config /etc/testhide/testhide.toml"
     )]
     Show(ServeArgs),
-    /// Say whether the server could start with these settings
+    /// Check that the settings can be read, and name variables that have no effect
     #[command(before_help = "Example:\n  testhide config check --config testhide.toml")]
     Check(ServeArgs),
 }

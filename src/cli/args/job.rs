@@ -3,11 +3,35 @@
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
+/// A whole definition, for people who write their first.
+const CREATE_EXAMPLE: &str = r#"Example:
+  testhide job create shop unit --file job.json
+
+with job.json
+  {
+    "source_management": {"type": "git", "url": "git@example.com:shop.git", "branch": "main"},
+    "labels": ["linux"],
+    "environment": {"LANG": "C.UTF-8"},
+    "parameters": {"SUITE": "all"},
+    "timeout_seconds": 1800,
+    "steps": [
+      {"type": "bash", "name": "build", "run": "make"},
+      {"type": "bash", "name": "tests", "run": "./run-tests.sh $SUITE", "timeout_seconds": 900}
+    ],
+    "post_steps": [
+      {"type": "test_provider", "provider": "junit", "path": "**/reports/*.xml"},
+      {"type": "copy_artifacts", "source": "logs/**/*.log", "target": "logs"}
+    ]
+  }
+
+Only "steps" is needed. Steps run in order until one fails; post steps run whatever happened. Parameters reach
+steps as environment variables, and a trigger may set those that are declared here."#;
+
 /// `job …`
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum JobCommand {
     /// Make a job from a definition
-    #[command(before_help = "Example:\n  testhide job create shop unit --file job.json")]
+    #[command(before_help = CREATE_EXAMPLE)]
     Create(Create),
     /// List the jobs of a project
     #[command(before_help = "Example:\n  testhide job list shop")]

@@ -8,9 +8,7 @@ use testhide_protocol::api::ProjectPermission;
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum UserCommand {
     /// Make a user; the first one with --setup
-    #[command(
-        before_help = "Example:\n  testhide user create anna --superuser --setup"
-    )]
+    #[command(before_help = "Example:\n  testhide user create anna --superuser --setup")]
     Create(Create),
     /// List users
     #[command(before_help = "Example:\n  testhide user list")]

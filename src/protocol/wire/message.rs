@@ -169,7 +169,8 @@ pub enum AgentMessage {
         /// What.
         body: RecordBody,
     },
-    /// The agent cannot take an assignment (it is stopping, or its disk is full).
+    /// The agent cannot take an assignment (it is stopping, or its disk is full). The build waits for another; the agent is given nothing
+    /// more until it connects anew.
     Declined {
         /// Which.
         lease: Lease,
@@ -185,6 +186,9 @@ pub struct Resume {
     pub lease: Lease,
     /// Last journal record that is stored.
     pub seq: u64,
+    /// Whether that record is the attempt's end: then it is delivered, and only then may its journal go.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 /// From the server.

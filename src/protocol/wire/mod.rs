@@ -10,6 +10,7 @@
 mod chunk;
 mod frame;
 mod message;
+mod path;
 
 pub use chunk::{
     Chunk, ChunkError, MAX_CHUNK_RAW, MAX_CHUNK_WIRE, Segment, compress_chunk, decompress_chunk,
@@ -19,3 +20,4 @@ pub use message::{
     AgentMessage, Assignment, AttemptEnd, FileKind, Lease, PROTOCOL_VERSION, RecordBody, Resume,
     ServerMessage, challenge_text,
 };
+pub use path::clean_file_path;

@@ -167,20 +167,21 @@ fn one_step(canvas: &mut Canvas<'_>, y: u16, step: &StepResult) {
     if let Some(millis) = step.duration_ms {
         canvas.text_right(14, 20, y, &words::duration(millis), Tone::Plain);
     }
-    let mut x = canvas.text(
+    let x = canvas.text(
         22,
         y,
         canvas.width().saturating_sub(22),
         &step.name,
         Tone::Strong,
     );
-    if let Some(code) = step.exit_code.filter(|code| *code != 0) {
-        x = canvas.text(x + 2, y, u16::MAX, &format!("exit code {code}"), Tone::Bad);
-    }
-    if let Some(message) = &step.message {
-        let room = canvas.width().saturating_sub(x + 3);
-        canvas.text(x + 2, y, room, message, Tone::Plain);
-    }
+    // The message names the exit code where there is one.
+    let room = canvas.width().saturating_sub(x + 3);
+    match (&step.message, step.exit_code.filter(|code| *code != 0)) {
+        (Some(message), Some(_)) => canvas.text(x + 2, y, room, message, Tone::Bad),
+        (Some(message), None) => canvas.text(x + 2, y, room, message, Tone::Plain),
+        (None, Some(code)) => canvas.text(x + 2, y, room, &format!("exit code {code}"), Tone::Bad),
+        (None, None) => x,
+    };
 }
 
 fn counts(canvas: &mut Canvas<'_>, y: u16, build: &Build) -> u16 {

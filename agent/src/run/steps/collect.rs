@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{GlobBuilder, GlobMatcher};
-use testhide_protocol::wire::{FileKind, RecordBody};
+use testhide_protocol::wire::{FileKind, RecordBody, clean_file_path};
 use tokio::runtime::Handle;
 
 use super::context::{Outcome, StepContext};
@@ -97,18 +97,34 @@ impl Worker {
     fn run(&self) -> (u32, io::Result<()>) {
         let mut count = 0;
         let result = find(&self.root, &self.matcher, &self.enough).and_then(|files| {
+            let mut refused = None;
             for path in files {
                 if self.enough.load(Ordering::Relaxed) {
                     break;
+                }
+                if let Err(words) = self.kept_name(&path) {
+                    refused.get_or_insert(words);
+                    continue;
                 }
                 // A file that is gone or has become something else since it was found is no file of this build.
                 if self.deliver(&path, self.first_file + count)? {
                     count += 1;
                 }
             }
-            Ok(())
+            refused.map_or(Ok(()), |words| Err(io::Error::other(words)))
         });
         (count, result)
+    }
+
+    /// The path under which a file is kept.
+    fn kept_name(&self, path: &Path) -> Result<String, String> {
+        let relative = name(path.strip_prefix(&self.root).unwrap_or(path));
+        let path = if self.folder.is_empty() {
+            relative
+        } else {
+            format!("{}/{relative}", self.folder)
+        };
+        check_name(&path).map(|()| path)
     }
 
     fn deliver(&self, path: &Path, number: u32) -> io::Result<bool> {
@@ -128,12 +144,7 @@ impl Worker {
                 return Ok(false);
             }
         }
-        let relative = name(path.strip_prefix(&self.root).unwrap_or(path));
-        let path = if self.folder.is_empty() {
-            relative
-        } else {
-            format!("{}/{relative}", self.folder)
-        };
+        let path = self.kept_name(path).map_err(io::Error::other)?;
         let (kind, step) = (self.kind, self.step);
         let record = RecordBody::File {
             file: number,
@@ -146,6 +157,19 @@ impl Worker {
         self.runtime.block_on(self.journal.record(record));
         Ok(true)
     }
+}
+
+/// Whether the server keeps a file under this name as it is.
+fn check_name(path: &str) -> Result<(), String> {
+    let is_plain = !path.contains('\\') && clean_file_path(path).as_deref() == Some(path);
+    if is_plain {
+        return Ok(());
+    }
+    let shown: String = path.chars().take(100).collect();
+    Err(format!(
+        "the name `{}` is longer than 1024 bytes, or holds `..`, a backslash or control characters",
+        shown.escape_debug()
+    ))
 }
 
 /// Every matching file, sorted by path.
@@ -293,6 +317,21 @@ mod tests {
         check("none/*", &[]);
         assert!(open(&root.join("reports/secret.xml")).unwrap().is_none());
         assert!(open(&root).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_name_that_the_server_would_refuse_or_change_is_refused_here() {
+        let check = |path: &str, expected: bool| {
+            assert_eq!(check_name(path).is_ok(), expected, "{path:?}");
+        };
+        check("out/a b.xml", true);
+        check("..a/b..", true);
+        check(&"x".repeat(1024), true);
+        check(&"x".repeat(1025), false);
+        check("a\nb", false);
+        check("a\\b", false);
+        check("a/../b", false);
+        check("C:/b", false);
     }
 
     #[test]

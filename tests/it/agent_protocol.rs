@@ -1,0 +1,345 @@
+//! What the server does with an agent that says something unusual: the protocol, frame by frame, without an agent's program.
+
+use crate::support::{Case, TestServer, job_with_script, junit};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use std::time::Duration;
+use testhide_agent::AgentKey;
+use testhide_protocol::api::{Agent, Build, BuildState, Page, StepState, Test, TestRun};
+use testhide_protocol::wire::{
+    AgentMessage, Assignment, AttemptEnd, FileKind, Frame, Lease, PROTOCOL_VERSION, RecordBody,
+    Resume, ServerMessage, challenge_text,
+};
+use testhide_protocol::{AgentId, BuildId, Timestamp};
+use tokio_tungstenite::tungstenite::Message;
+
+/// How long an answer may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An enrolled agent that only speaks.
+struct Speaker {
+    id: AgentId,
+    key: AgentKey,
+    url: String,
+}
+
+type Socket =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+/// A connection of it.
+struct Line(Socket);
+
+impl Speaker {
+    async fn enrol(server: &TestServer, name: &str) -> Self {
+        let key = AgentKey::load_or_create(&server.path(&format!("{name}.key"))).expect("a key");
+        let enrolment = server
+            .root
+            .post("/agents/enrolments", &json!({}))
+            .await
+            .json();
+        let enroll =
+            json!({"token": enrolment["token"], "name": name, "public_key": key.public_hex()});
+        let enrolled = server
+            .anonymous()
+            .post("/agents/enroll", &enroll)
+            .await
+            .json();
+        Self {
+            id: enrolled["agent_id"]
+                .as_str()
+                .and_then(|id| id.parse().ok())
+                .expect("an id"),
+            key,
+            url: format!("{}/ws/agent", server.root.base().replace("http", "ws")),
+        }
+    }
+
+    async fn connect(&self, holding: Vec<Lease>) -> (Line, Vec<Resume>) {
+        let (socket, _) = tokio_tungstenite::connect_async(&self.url)
+            .await
+            .expect("a connection");
+        let mut line = Line(socket);
+        let ServerMessage::Challenge { nonce, .. } = line.hear().await else {
+            panic!("the server begins with a challenge")
+        };
+        let hello = AgentMessage::Hello {
+            protocol: PROTOCOL_VERSION,
+            agent: self.id,
+            signature: self.key.sign_hex(&challenge_text(&nonce, self.id)),
+            version: "test".into(),
+            platform: "test".into(),
+            labels: vec![],
+            capacity: 2,
+            holding,
+        };
+        line.say(&hello).await;
+        match line.hear().await {
+            ServerMessage::Welcome { resume, .. } => (line, resume),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Line {
+    async fn say(&mut self, message: &AgentMessage) {
+        let text = serde_json::to_string(message).expect("JSON");
+        self.0.send(Message::text(text)).await.expect("it is sent");
+    }
+
+    async fn record(&mut self, lease: Lease, seq: u64, body: RecordBody) {
+        self.say(&AgentMessage::Record { lease, seq, body }).await;
+    }
+
+    /// The parts of a file and its record.
+    async fn file(&mut self, lease: Lease, seq: u64, kind: FileKind, path: &str, bytes: &[u8]) {
+        let file = u32::try_from(seq).expect("few records");
+        let mut offset = 0;
+        for part in bytes.chunks(128 * 1024) {
+            let data = bytes::Bytes::copy_from_slice(part);
+            let frame = Frame::File {
+                lease,
+                file,
+                offset,
+                data,
+            };
+            self.0
+                .send(Message::binary(frame.encode()))
+                .await
+                .expect("it is sent");
+            offset += part.len() as u64;
+        }
+        let body = RecordBody::File {
+            file,
+            kind,
+            step: 0,
+            path: path.to_owned(),
+            size: offset,
+            modified_at: None,
+        };
+        self.record(lease, seq, body).await;
+    }
+
+    /// The next message that is no heartbeat.
+    async fn hear(&mut self) -> ServerMessage {
+        let heard = async {
+            loop {
+                if let Message::Text(text) = self.0.next().await.expect("open").expect("a frame") {
+                    match serde_json::from_str(&text).expect("a message") {
+                        ServerMessage::Heartbeat { .. } => {}
+                        message => return message,
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard)
+            .await
+            .expect("the server answers")
+    }
+
+    async fn assigned(&mut self) -> Assignment {
+        match self.hear().await {
+            ServerMessage::Assign { assignment } => *assignment,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Hears until everything up to `seq` is stored.
+    async fn stored(&mut self, lease: Lease, wanted: u64) {
+        loop {
+            match self.hear().await {
+                ServerMessage::Ack { lease: own, seq } if own == lease && seq >= wanted => return,
+                ServerMessage::Ack { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn started(step: u32) -> RecordBody {
+    RecordBody::StepStarted {
+        step,
+        time: Timestamp(0),
+    }
+}
+
+fn passed(step: u32) -> RecordBody {
+    RecordBody::StepFinished {
+        step,
+        status: StepState::Passed,
+        exit_code: Some(0),
+        message: None,
+        duration_ms: 1,
+    }
+}
+
+fn ended() -> RecordBody {
+    RecordBody::Ended {
+        end: AttemptEnd::Passed,
+        message: None,
+        log_bytes: 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declined_build_waits_untouched_for_another_agent() {
+    let server = TestServer::start().await;
+    let job = server.job("waits", job_with_script("true")).await;
+    let speaker = Speaker::enrol(&server, "stopping").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    for _ in 0..4 {
+        server.trigger(&job, json!({})).await;
+    }
+    for _ in 0..2 {
+        let lease = line.assigned().await.lease;
+        let reason = "the agent is stopping".to_owned();
+        line.say(&AgentMessage::Declined { lease, reason }).await;
+    }
+    for number in 1..=4 {
+        let build = server.wait_for(number, &[BuildState::Queued]).await;
+        assert_eq!((build.attempt, build.attempts.len()), (1, 0), "{build:?}");
+    }
+    // The session that declined is given nothing; whoever comes next gets the whole queue, as first attempts.
+    let agent = server.agent("willing", &[], 2).await;
+    for number in 1..=4 {
+        let build = server.finished(number).await;
+        assert_eq!((build.status, build.attempt), (BuildState::Passed, 1));
+        assert!(build.attempts.is_empty(), "nothing was tried before");
+    }
+    let events = server.root.get("/events?limit=1000").await.json();
+    let lost = events["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|event| event["type"] == "attempt_lost")
+        .count();
+    assert_eq!(lost, 0);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_kept_fails_its_step_and_the_journal_goes_on() {
+    let server = TestServer::start_with(&[("CLIENT_MAX_SIZE_MB", "1")]).await;
+    let job = server.job("large", job_with_script("true")).await;
+    let speaker = Speaker::enrol(&server, "large").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    let large = vec![b'x'; 1024 * 1024 + 1];
+    let files: [(&str, &[u8], &str); 2] = [
+        (
+            "out/large.bin",
+            &large,
+            "file `out/large.bin` is larger than 1 MB",
+        ),
+        ("out/../../x", b"x", "cannot be kept under its name"),
+    ];
+    for (number, (path, bytes, words)) in (1..).zip(files) {
+        server.trigger(&job, json!({})).await;
+        let lease = line.assigned().await.lease;
+        line.record(lease, 1, started(0)).await;
+        line.file(lease, 2, FileKind::Artifact, path, bytes).await;
+        line.file(lease, 3, FileKind::Artifact, "out/small.bin", b"small")
+            .await;
+        line.record(lease, 4, passed(0)).await;
+        line.record(lease, 5, ended()).await;
+        line.stored(lease, 5).await;
+        let build = server.finished(number).await;
+        assert_eq!((build.status, build.attempt), (BuildState::Failed, 1));
+        let reason = build.reason.expect("a reason");
+        assert!(reason.contains(words), "{reason}");
+        assert_eq!(build.steps[0].status, StepState::Failed);
+        let artifacts = server
+            .root
+            .get(&format!("/builds/{number}/artifacts"))
+            .await
+            .json();
+        assert_eq!(artifacts["items"].as_array().map(Vec::len), Some(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_taken_under_a_lease_that_is_not_held() {
+    let server = TestServer::start().await;
+    let speaker = Speaker::enrol(&server, "stranger").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    let lease = Lease {
+        build: BuildId::generate(),
+        attempt: 1,
+        fence: 1,
+    };
+    line.file(lease, 1, FileKind::Artifact, "x", b"bytes").await;
+    let answer = line.hear().await;
+    assert!(
+        matches!(&answer, ServerMessage::Abandon { lease: own, .. } if *own == lease),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_comes_back_hears_whether_its_end_is_stored() {
+    let server = TestServer::start().await;
+    let job = server.job("short", job_with_script("true")).await;
+    let speaker = Speaker::enrol(&server, "one").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    let lease = line.assigned().await.lease;
+    line.record(lease, 1, started(0)).await;
+    line.stored(lease, 1).await;
+    let resumed = |seq, ended| vec![Resume { lease, seq, ended }];
+    let (mut line, resume) = speaker.connect(vec![lease]).await;
+    assert_eq!(resume, resumed(1, false));
+    line.record(lease, 2, passed(0)).await;
+    line.record(lease, 3, ended()).await;
+    line.stored(lease, 3).await;
+    let (mut line, resume) = speaker.connect(vec![lease]).await;
+    assert_eq!(resume, resumed(3, true));
+    // What it sends again is acknowledged, not abandoned.
+    line.record(lease, 3, ended()).await;
+    line.stored(lease, 3).await;
+    assert_eq!(server.finished(1).await.status, BuildState::Passed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_carries_the_commit_that_was_checked_out_just_before() {
+    let server = TestServer::start().await;
+    let job = server.job("commits", job_with_script("true")).await;
+    let speaker = Speaker::enrol(&server, "one").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    let lease = line.assigned().await.lease;
+    let commit = "4f2c91a0b".repeat(4);
+    let resolved = RecordBody::SourceResolved {
+        commit: commit.clone(),
+    };
+    line.record(lease, 1, resolved).await;
+    line.record(lease, 2, started(0)).await;
+    let report = junit(&[Case::Pass("test_a")]);
+    line.file(lease, 3, FileKind::Report, "a.xml", report.as_bytes())
+        .await;
+    line.record(lease, 4, passed(0)).await;
+    line.record(lease, 5, ended()).await;
+    line.stored(lease, 5).await;
+    server.finished(1).await;
+    let tests: Page<Test> = server.root.get("/projects/shop/tests").await.ok();
+    let history: Page<TestRun> = server
+        .root
+        .get(&format!("/tests/{}/history", tests.items[0].id))
+        .await
+        .ok();
+    assert_eq!(history.items[0].commit, Some(commit));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_show_only_builds_that_the_caller_may_see() {
+    let server = TestServer::start().await;
+    let job = server.job("hidden", job_with_script("true")).await;
+    let speaker = Speaker::enrol(&server, "one").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    line.assigned().await;
+    let stranger = server.user("ada").await;
+    let seen: Page<Agent> = server.root.get("/agents").await.ok();
+    assert_eq!(seen.items[0].builds.len(), 1);
+    let seen: Page<Agent> = stranger.get("/agents").await.ok();
+    assert_eq!(seen.items[0].builds.len(), 0);
+    let hidden: Build = server.root.get("/builds/1").await.ok();
+    assert_eq!(hidden.status, BuildState::Running);
+}
