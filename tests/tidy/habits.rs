@@ -71,10 +71,13 @@ pub(crate) fn unwraps(repository: &Repository) -> Vec<Failure> {
     failures
 }
 
-/// Tests that wait for time to pass.
+/// Tests that wait for time to pass. Benches may: what an idle server takes is only seen at rest.
 pub(crate) fn sleeping_tests(repository: &Repository) -> Vec<Failure> {
     let mut failures = Vec::new();
-    for source in repository.sources() {
+    for source in repository
+        .sources()
+        .filter(|source| !source.path.starts_with("benches/"))
+    {
         let waits = |path: &&super::paths::Named| {
             path.test && SLEEPS.iter().any(|sleep| path.ends_with(sleep))
         };
@@ -171,6 +174,12 @@ fn sleeping_tests_are_found() {
         "tests/it/a.rs",
         "use tokio::time::{self, sleep};",
         &[1],
+    );
+    check(
+        sleeping_tests,
+        "benches/a.rs",
+        "fn f() { std::thread::sleep(d) }",
+        &[],
     );
     check(
         sleeping_tests,

@@ -1,0 +1,60 @@
+//! The measured figures of testhide: each prints what it measured beside its target.
+//!
+//! `cargo bench --bench figures` runs all of them, `cargo bench --bench figures -- build_latency start` some. They are bounded in
+//! count and in time, talk to servers of their own on 127.0.0.1 only, and end only the processes they started. A missed target is
+//! printed, not an error: how fast a machine is says nothing about whether the code is right.
+
+#![expect(clippy::print_stdout, reason = "the figures are this program's result")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "measuring is reading the real clock, and the processes measured share no task with this one"
+)]
+
+mod build_latency;
+mod group_commit;
+mod ingest;
+mod log_throughput;
+mod start;
+mod support;
+
+use support::Table;
+
+const NAMES: [&str; 5] = [
+    "group_commit",
+    "build_latency",
+    "log_throughput",
+    "ingest",
+    "start",
+];
+
+fn main() {
+    // Cargo adds flags of its own, `--bench` for one.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    testhide_agent::install_crypto();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    for name in NAMES {
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        println!("== {name} (load before: {})", load.trim());
+        let mut table = Table::default();
+        runtime.block_on(async {
+            match name {
+                "group_commit" => group_commit::measure(&mut table).await,
+                "build_latency" => build_latency::measure(&mut table).await,
+                "log_throughput" => log_throughput::measure(&mut table).await,
+                "ingest" => ingest::measure(&mut table).await,
+                _ => start::measure(&mut table).await,
+            }
+        });
+        println!("{table}");
+    }
+}

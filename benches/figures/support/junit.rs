@@ -1,0 +1,49 @@
+//! A JUnit file of any size.
+
+use std::fmt::Write;
+
+/// Test cases in one class.
+const IN_CLASS: usize = 50;
+
+/// A file with `tests` cases, one in a hundred failed with a message and a stack trace.
+pub(crate) fn junit(tests: usize) -> String {
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    for class in 0..tests.div_ceil(IN_CLASS) {
+        let from = class * IN_CLASS;
+        let to = (from + IN_CLASS).min(tests);
+        let suite = format!("org.example.module{}.Class{class}Test", class % 40);
+        add(
+            &mut xml,
+            format_args!("<testsuite name=\"{suite}\" tests=\"{}\">\n", to - from),
+        );
+        for test in from..to {
+            let time = (test % 997) as f64 / 1000.0;
+            add(
+                &mut xml,
+                format_args!(
+                    "<testcase classname=\"{suite}\" name=\"case_{test}_does_what_it_says\" time=\"{time:.3}\""
+                ),
+            );
+            if test % 100 == 17 {
+                add(
+                    &mut xml,
+                    format_args!(
+                        "><failure message=\"expected {test} but was {}\" type=\"java.lang.AssertionError\">java.lang.AssertionError: \
+                         expected {test}\n\tat {suite}.case(Class.java:{})\n\tat org.junit.Runner.run(Runner.java:12)</failure></testcase>\n",
+                        test + 1,
+                        test % 300,
+                    ),
+                );
+            } else {
+                xml.push_str("/>\n");
+            }
+        }
+        xml.push_str("</testsuite>\n");
+    }
+    xml.push_str("</testsuites>\n");
+    xml
+}
+
+fn add(xml: &mut String, text: std::fmt::Arguments<'_>) {
+    xml.write_fmt(text).expect("a string takes everything");
+}

@@ -1,0 +1,11 @@
+//! What the figures share: the processes, the way to talk to them, inputs, and statistics.
+
+mod client;
+mod junit;
+mod lab;
+mod numbers;
+
+pub(crate) use client::Client;
+pub(crate) use junit::junit;
+pub(crate) use lab::Lab;
+pub(crate) use numbers::{Goal, Table, percentile};
