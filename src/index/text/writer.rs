@@ -12,9 +12,9 @@ use super::error::IndexError;
 use super::reader::TextIndex;
 use super::terms::TermSet;
 
-/// Memory for terms before a segment is written. 64 MB hold the terms of some hundred megabytes of log; larger
-/// segments mean fewer merges.
-const MEMORY_BYTES: usize = 64_000_000;
+/// Memory for terms before a segment is written. A commit comes after 32 MB of text anyway, so more would only be held for
+/// texts that repeat nothing, and the whole server is to stay below 100 MB while it takes a log.
+const MEMORY_BYTES: usize = 24_000_000;
 
 /// The one writer of a text index. What it was given shows in searches, and survives, from the next commit on;
 /// dropped without a commit, the index is as the last commit left it.
