@@ -32,23 +32,8 @@ struct Line(Socket);
 impl Speaker {
     async fn enrol(server: &TestServer, name: &str) -> Self {
         let key = AgentKey::load_or_create(&server.path(&format!("{name}.key"))).expect("a key");
-        let enrolment = server
-            .root
-            .post("/agents/enrolments", &json!({}))
-            .await
-            .json();
-        let enroll =
-            json!({"token": enrolment["token"], "name": name, "public_key": key.public_hex()});
-        let enrolled = server
-            .anonymous()
-            .post("/agents/enroll", &enroll)
-            .await
-            .json();
         Self {
-            id: enrolled["agent_id"]
-                .as_str()
-                .and_then(|id| id.parse().ok())
-                .expect("an id"),
+            id: server.enrol(name, &key).await,
             key,
             url: format!("{}/ws/agent", server.root.base().replace("http", "ws")),
         }

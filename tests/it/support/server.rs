@@ -166,11 +166,8 @@ impl TestServer {
             .expect("the followers catch up");
     }
 
-    /// Enrols and starts an agent with these labels.
-    pub(crate) async fn agent(&self, name: &str, labels: &[&str], capacity: u32) -> TestAgent {
-        let dir = self.path(name);
-        std::fs::create_dir_all(&dir).expect("a directory");
-        let key = AgentKey::load_or_create(&dir.join("agent.key")).expect("a key");
+    /// Enrols an agent that holds `key`; answers its identity.
+    pub(crate) async fn enrol(&self, name: &str, key: &AgentKey) -> AgentId {
         let enrolment = self
             .root
             .post("/agents/enrolments", &json!({}))
@@ -183,10 +180,18 @@ impl TestServer {
             .post("/agents/enroll", &enroll)
             .await
             .json();
-        let agent_id: AgentId = enrolled["agent_id"]
+        enrolled["agent_id"]
             .as_str()
             .and_then(|id| id.parse().ok())
-            .expect("an id");
+            .expect("an id")
+    }
+
+    /// Enrols and starts an agent with these labels.
+    pub(crate) async fn agent(&self, name: &str, labels: &[&str], capacity: u32) -> TestAgent {
+        let dir = self.path(name);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let key = AgentKey::load_or_create(&dir.join("agent.key")).expect("a key");
+        let agent_id = self.enrol(name, &key).await;
         let options = AgentOptions {
             url: self.root.base().to_owned(),
             dir,
