@@ -195,7 +195,7 @@ async fn a_declined_build_waits_untouched_for_another_agent() {
         .as_array()
         .expect("a list")
         .iter()
-        .filter(|event| event["type"] == "attempt_lost")
+        .filter(|event| event["kind"] == "attempt_lost")
         .count();
     assert_eq!(lost, 0);
     agent.stop().await;
@@ -327,4 +327,26 @@ async fn agents_show_only_builds_that_the_caller_may_see() {
     assert_eq!(seen.items[0].builds.len(), 0);
     let hidden: Build = server.root.get("/builds/1").await.ok();
     assert_eq!(hidden.status, BuildState::Running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_comes_twice_counts_once() {
+    let server = TestServer::start().await;
+    let job = server.job("twice", job_with_script("true")).await;
+    let speaker = Speaker::enrol(&server, "stutters").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    let lease = line.assigned().await.lease;
+    for (seq, body) in [(1, started(0)), (2, passed(0)), (3, ended())] {
+        for _ in 0..2 {
+            line.record(lease, seq, body.clone()).await;
+            line.stored(lease, seq).await;
+        }
+    }
+    let build = server.finished(1).await;
+    assert_eq!((build.status, build.attempt), (BuildState::Passed, 1));
+    let events = server.root.get("/events?limit=1000").await.json();
+    let events = events["items"].as_array().expect("a list").clone();
+    let count = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
+    assert_eq!((count("step_changed"), count("build_finished")), (2, 1));
 }
