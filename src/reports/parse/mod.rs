@@ -16,39 +16,30 @@
 //! look at its length, and stop at the first stray `&`.
 
 mod attempts;
-mod clean;
 mod ctrf;
-mod ctrf_test;
 mod detect;
 mod error;
-mod json;
-mod json_value;
+mod format;
+mod input;
 mod junit;
-mod junit_case;
-mod junit_suite;
 mod limits;
 mod model;
+mod output;
 mod read;
-mod scalar;
-mod testhide;
-mod text;
 mod warnings;
-mod xml;
+mod words;
 
 #[cfg(test)]
-mod corpus_tests;
-#[cfg(test)]
-mod hostile_tests;
-#[cfg(test)]
-mod limit_tests;
+mod tests;
 
 pub use attempts::{Attempts, CaseKey, Placement, TestVerdict};
-pub use clean::Text;
 pub use detect::detect;
 pub use error::ParseError;
+pub use format::Format;
+pub use input::Text;
 pub use limits::{Limits, Stop};
 pub use model::{
-    Counts, Format, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
+    Counts, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
 };
 pub use read::{Sink, parse};
 pub use warnings::Warning;

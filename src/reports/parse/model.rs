@@ -4,30 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::clean::Text;
+use super::format::Format;
+use super::input::Text;
 use super::warnings::Warning;
-
-/// The formats that are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// JUnit XML as Testhide's own reporters write it.
-    Testhide,
-    /// JUnit XML of anybody else.
-    Junit,
-    /// Common Test Report Format, JSON.
-    Ctrf,
-}
-
-impl Format {
-    /// The name used in the API and in stored records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Testhide => "testhide",
-            Self::Junit => "junit",
-            Self::Ctrf => "ctrf",
-        }
-    }
-}
 
 /// How a test ended. The order is from least to most alarming, so `max` of several rows is their verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -158,7 +137,7 @@ pub struct ParsedCase {
 impl ParsedCase {
     /// The resolution as a closed set; an absent one follows from the outcome.
     pub fn resolution_kind(&self) -> Resolution {
-        super::testhide::resolution_kind(self.resolution.as_deref(), self.outcome)
+        super::junit::resolution_kind(self.resolution.as_deref(), self.outcome)
     }
 }
 

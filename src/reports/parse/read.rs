@@ -5,10 +5,10 @@ use std::io::{BufRead, Cursor, Read};
 use super::ctrf;
 use super::detect::{HEAD_BYTES, Head, look};
 use super::error::ParseError;
-use super::junit::Junit;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
-use super::text::{Decoded, decode_head, sniff};
+use crate::reports::parse::input::{Decoded, decode_head, sniff};
+use crate::reports::parse::junit::Junit;
 
 /// Takes what a parser reads, in the order of the document.
 pub trait Sink {
@@ -45,7 +45,7 @@ pub fn parse<R: BufRead>(
     let found = look(&decode_head(&head));
     let decoded = Decoded::new(Cursor::new(head).chain(input), sniffed);
     match found {
-        Head::Json => ctrf::read(decoded, limits, sink),
+        Head::Json(_) | Head::Lines(_) => ctrf::read(decoded, limits, sink),
         Head::Xml {
             format,
             single_quoted,

@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::corpus_tests::Collected;
-use super::{Attempts, Counts, Limits, Outcome, ParseError, ParsedCase, Summary, detect, parse};
+use super::corpus::Collected;
+use crate::reports::parse::{
+    Attempts, Counts, Limits, Outcome, ParseError, ParsedCase, Summary, detect, parse,
+};
 
 pub(super) fn read(bytes: &[u8]) -> Result<(Summary, Vec<ParsedCase>), ParseError> {
     let mut collected = Collected::default();

@@ -3,17 +3,18 @@
 //! Several outcome children are possible: a skip counts before an error, an error before a failure (node's `todo` writes
 //! skipped and failure, vitest several failures); all their texts are kept.
 
-use super::clean::{Piece, Text, TextBuilder};
-use super::limits::Limits;
-use super::model::{Outcome, ParsedCase, RetryAttempt};
-use super::scalar::{seconds_to_ms, timestamp};
-use super::testhide::{Dialect, exception_kind, first_line};
-use super::warnings::{Repairs, Warnings};
-use super::xml::Tag;
+use super::testhide::Dialect;
+use crate::reports::parse::input::Tag;
+use crate::reports::parse::input::{Piece, Text, TextBuilder};
+use crate::reports::parse::input::{seconds_to_ms, timestamp};
+use crate::reports::parse::limits::Limits;
+use crate::reports::parse::model::{Outcome, ParsedCase, RetryAttempt};
+use crate::reports::parse::warnings::{Repairs, Warnings};
+use crate::reports::parse::words::{exception_kind, first_line};
 
 /// The outcome children, the one that counts most last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+pub(in crate::reports::parse) enum Class {
     Failure,
     Error,
     Skipped,
@@ -26,10 +27,10 @@ const UNNAMED: &str = "(unnamed)";
 const OF_SUITE: &str = "(suite)";
 
 /// A case that is being read.
-pub(super) struct CaseBuilder {
-    pub(super) case: ParsedCase,
+pub(in crate::reports::parse) struct CaseBuilder {
+    pub(in crate::reports::parse) case: ParsedCase,
     /// Made for a failure outside every case.
-    pub(super) of_suite: bool,
+    pub(in crate::reports::parse) of_suite: bool,
     /// The child that decides so far, with its message and type.
     decisive: Option<(Class, String, String)>,
     /// Message of the child being read.
@@ -65,7 +66,7 @@ impl CaseBuilder {
     }
 
     /// Begins a case from its tag.
-    pub(super) fn new(
+    pub(in crate::reports::parse) fn new(
         tag: &Tag<'_>,
         limits: &Limits,
         warnings: &mut Warnings,
@@ -121,7 +122,7 @@ impl CaseBuilder {
     }
 
     /// A case for a failure that stands directly in a suite.
-    pub(super) fn of_suite(line: u64, limits: &Limits) -> Self {
+    pub(in crate::reports::parse) fn of_suite(line: u64, limits: &Limits) -> Self {
         let mut builder = Self::empty(line.max(1), limits);
         OF_SUITE.clone_into(&mut builder.case.name);
         builder.of_suite = true;
@@ -129,7 +130,12 @@ impl CaseBuilder {
     }
 
     /// Begins an outcome child.
-    pub(super) fn open_problem(&mut self, class: Class, tag: &Tag<'_>, repairs: &mut Repairs) {
+    pub(in crate::reports::parse) fn open_problem(
+        &mut self,
+        class: Class,
+        tag: &Tag<'_>,
+        repairs: &mut Repairs,
+    ) {
         let (message, kind) = self.message_and_type(tag, repairs);
         self.message.clone_from(&message);
         if self
@@ -142,7 +148,12 @@ impl CaseBuilder {
     }
 
     /// Ends an outcome child with its text.
-    pub(super) fn close_problem(&mut self, class: Class, text: &Text, repairs: &mut Repairs) {
+    pub(in crate::reports::parse) fn close_problem(
+        &mut self,
+        class: Class,
+        text: &Text,
+        repairs: &mut Repairs,
+    ) {
         let message = std::mem::take(&mut self.message);
         let body = text.value.trim_end();
         let only_reason = class == Class::Skipped && body.trim() == message.trim();
@@ -160,7 +171,7 @@ impl CaseBuilder {
     }
 
     /// Begins an attempt written inside the case.
-    pub(super) fn open_retry(&mut self, tag: &Tag<'_>, repairs: &mut Repairs) {
+    pub(in crate::reports::parse) fn open_retry(&mut self, tag: &Tag<'_>, repairs: &mut Repairs) {
         let (message, kind) = self.message_and_type(tag, repairs);
         let name = tag.name();
         let outcome = if name.to_ascii_lowercase().ends_with(b"error") {
@@ -182,7 +193,7 @@ impl CaseBuilder {
     }
 
     /// Ends it; its own text is its trace when there was no `stackTrace`.
-    pub(super) fn close_retry(&mut self, text: Text) {
+    pub(in crate::reports::parse) fn close_retry(&mut self, text: Text) {
         let Some((mut retry, before)) = self.retry.take() else {
             return;
         };
@@ -208,14 +219,14 @@ impl CaseBuilder {
     }
 
     /// The trace of the attempt in hand.
-    pub(super) fn retry_trace(&mut self, text: Text) {
+    pub(in crate::reports::parse) fn retry_trace(&mut self, text: Text) {
         if let Some((retry, _)) = &mut self.retry {
             retry.trace = long(text);
         }
     }
 
     /// Standard output, of the attempt in hand or of the case.
-    pub(super) fn stdout(&mut self, text: Text, of_retry: bool) {
+    pub(in crate::reports::parse) fn stdout(&mut self, text: Text, of_retry: bool) {
         let slot = match (&mut self.retry, of_retry) {
             (Some((retry, _)), true) => &mut retry.stdout,
             _ => {
@@ -227,7 +238,7 @@ impl CaseBuilder {
     }
 
     /// Standard error, of the attempt in hand or of the case.
-    pub(super) fn stderr(&mut self, text: Text, of_retry: bool) {
+    pub(in crate::reports::parse) fn stderr(&mut self, text: Text, of_retry: bool) {
         let slot = match (&mut self.retry, of_retry) {
             (Some((retry, _)), true) => &mut retry.stderr,
             _ => &mut self.case.stderr,
@@ -236,7 +247,7 @@ impl CaseBuilder {
     }
 
     /// A property of the case; those with a field of their own go there.
-    pub(super) fn property(&mut self, name: String, value: String) {
+    pub(in crate::reports::parse) fn property(&mut self, name: String, value: String) {
         let case = &mut self.case;
         let list = match name.as_str() {
             "nodeid" if !value.is_empty() => {
@@ -263,7 +274,7 @@ impl CaseBuilder {
     }
 
     /// A child that is not known.
-    pub(super) fn unknown(&mut self, name: &[u8], text: Text) {
+    pub(in crate::reports::parse) fn unknown(&mut self, name: &[u8], text: Text) {
         if !text.value.trim().is_empty() && self.case.extra.len() < self.list_limit {
             self.case
                 .extra
@@ -272,12 +283,16 @@ impl CaseBuilder {
     }
 
     /// Whether the case could be told although its end tag is missing.
-    pub(super) fn outcome_is_known(&self) -> bool {
+    pub(in crate::reports::parse) fn outcome_is_known(&self) -> bool {
         self.decisive.is_some() || self.case.resolution.is_some()
     }
 
     /// The finished case.
-    pub(super) fn finish(mut self, dialect: &mut Dialect, warnings: &mut Warnings) -> ParsedCase {
+    pub(in crate::reports::parse) fn finish(
+        mut self,
+        dialect: &mut Dialect,
+        warnings: &mut Warnings,
+    ) -> ParsedCase {
         self.case.trace = long(self.trace.finish());
         let status = std::mem::take(&mut self.status);
         match self.decisive.take() {

@@ -7,7 +7,7 @@ use super::json::{Event, Fault, Json};
 
 /// A value read whole, within a budget.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(in crate::reports::parse) enum Value {
     Null,
     Bool(bool),
     Number(f64),
@@ -17,17 +17,17 @@ pub(super) enum Value {
 }
 
 /// What one value may cost. What goes beyond becomes null.
-pub(super) struct Budget {
-    pub(super) values: usize,
-    pub(super) bytes: usize,
-    pub(super) depth: usize,
+pub(in crate::reports::parse) struct Budget {
+    pub(in crate::reports::parse) values: usize,
+    pub(in crate::reports::parse) bytes: usize,
+    pub(in crate::reports::parse) depth: usize,
     /// Something was left out.
-    pub(super) exceeded: bool,
+    pub(in crate::reports::parse) exceeded: bool,
 }
 
 impl<R: Read> Json<R> {
     /// Reads one value within a budget.
-    pub(super) fn value(&mut self, budget: &mut Budget) -> Result<Value, Fault> {
+    pub(in crate::reports::parse) fn value(&mut self, budget: &mut Budget) -> Result<Value, Fault> {
         if budget.values == 0 || budget.depth == 0 {
             budget.exceeded = true;
             self.skip_value()?;
@@ -79,7 +79,7 @@ impl<R: Read> Json<R> {
 
 impl Value {
     /// The value as compact JSON; a text as itself.
-    pub(super) fn into_text(self) -> String {
+    pub(in crate::reports::parse) fn into_text(self) -> String {
         match self {
             Self::Text(text) => text.value,
             other => other.to_json().to_string(),

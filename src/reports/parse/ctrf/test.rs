@@ -2,17 +2,17 @@
 
 use std::io::BufRead;
 
-use super::clean::{Piece, Text, TextBuilder};
-use super::ctrf::Ctrf;
-use super::json_value::Value;
-use super::model::{Outcome, ParsedCase, Repeat, RetryAttempt};
-use super::scalar::{epoch_ms, float_ms, timestamp};
-use super::testhide::{exception_kind, first_line};
-use super::warnings::Repairs;
+use super::read::Ctrf;
+use crate::reports::parse::input::Value;
+use crate::reports::parse::input::{Piece, Text, TextBuilder};
+use crate::reports::parse::input::{epoch_ms, float_ms, timestamp};
+use crate::reports::parse::model::{Outcome, ParsedCase, Repeat, RetryAttempt};
+use crate::reports::parse::warnings::Repairs;
+use crate::reports::parse::words::{exception_kind, first_line};
 
 impl<R: BufRead> Ctrf<'_, R> {
     /// Reads `tests[index]`.
-    pub(super) fn case(
+    pub(in crate::reports::parse) fn case(
         &mut self,
         members: Vec<(String, Value)>,
         line: u64,
@@ -35,10 +35,12 @@ impl<R: BufRead> Ctrf<'_, R> {
                 "duration" => {
                     case.duration_ms = number(&value).and_then(float_ms);
                     if case.duration_ms.is_none() {
-                        self.warnings
-                            .add(line, "bad_duration", "left the duration out", || {
-                                format!("`tests[{index}].duration` is no duration")
-                            });
+                        self.out.warnings.add(
+                            line,
+                            "bad_duration",
+                            "left the duration out",
+                            || format!("`tests[{index}].duration` is no duration"),
+                        );
                     }
                 }
                 "start" => case.started_at = instant(&value),
@@ -63,21 +65,22 @@ impl<R: BufRead> Ctrf<'_, R> {
             }
         }
         if case.name.trim().is_empty() {
-            self.warnings
+            self.out
+                .warnings
                 .add(line, "unnamed_case", "called it `(unnamed)`", || {
                     format!("`tests[{index}].name` is missing or empty")
                 });
             "(unnamed)".clone_into(&mut case.name);
         }
-        case.outcome = match status.as_deref() {
-            Some(status) if is_status(status) => outcome(
-                status,
-                raw_status.as_deref(),
-                case.message.is_some() || case.trace.is_some(),
-            ),
-            other => {
-                self.warnings
-                    .add(
+        case.outcome =
+            match status.as_deref() {
+                Some(status) if is_status(status) => outcome(
+                    status,
+                    raw_status.as_deref(),
+                    case.message.is_some() || case.trace.is_some(),
+                ),
+                other => {
+                    self.out.warnings.add(
                         line,
                         "ctrf_status",
                         "took it as not run or broken",
@@ -88,9 +91,9 @@ impl<R: BufRead> Ctrf<'_, R> {
                             None => format!("`tests[{index}].status` is missing"),
                         },
                     );
-                outcome("other", other, case.message.is_some())
-            }
-        };
+                    outcome("other", other, case.message.is_some())
+                }
+            };
         if let Some(raw_status) = raw_status {
             case.extra.push(("rawStatus".to_owned(), raw_status));
         }
@@ -138,7 +141,7 @@ impl<R: BufRead> Ctrf<'_, R> {
         match value {
             Value::Array(tags) => case.properties.extend(
                 tags.into_iter()
-                    .take(self.limits.properties)
+                    .take(self.out.limits.properties)
                     .map(|tag| ("tag".to_owned(), tag.into_text())),
             ),
             other => case.properties.push(("tag".to_owned(), other.into_text())),
@@ -150,7 +153,7 @@ impl<R: BufRead> Ctrf<'_, R> {
             Value::Object(members) => case.properties.extend(
                 members
                     .into_iter()
-                    .take(self.limits.properties)
+                    .take(self.out.limits.properties)
                     .map(|(name, value)| (name, value.into_text())),
             ),
             other => case.extra.push((key.to_owned(), other.into_text())),
@@ -159,7 +162,7 @@ impl<R: BufRead> Ctrf<'_, R> {
 
     fn attachments(&mut self, value: Value, case: &mut ParsedCase) {
         let Value::Array(items) = value else { return };
-        for item in items.into_iter().take(self.limits.properties) {
+        for item in items.into_iter().take(self.out.limits.properties) {
             let path = match item {
                 Value::Object(members) => members
                     .into_iter()
@@ -175,7 +178,7 @@ impl<R: BufRead> Ctrf<'_, R> {
 
     fn attempts(&mut self, value: Value, case: &mut ParsedCase) {
         let Value::Array(items) = value else { return };
-        for (item, number_in_list) in items.into_iter().take(self.limits.retries).zip(1..) {
+        for (item, number_in_list) in items.into_iter().take(self.out.limits.retries).zip(1..) {
             let Value::Object(members) = item else {
                 continue;
             };
@@ -217,13 +220,13 @@ impl<R: BufRead> Ctrf<'_, R> {
     }
 
     fn shorten(&mut self, text: &str) -> String {
-        if text.len() <= self.limits.attribute_bytes {
+        if text.len() <= self.out.limits.attribute_bytes {
             return text.to_owned();
         }
         TextBuilder::short(
             text.as_bytes(),
             Piece::Plain,
-            self.limits.attribute_bytes,
+            self.out.limits.attribute_bytes,
             &mut Repairs::default(),
         )
     }
@@ -233,7 +236,7 @@ impl<R: BufRead> Ctrf<'_, R> {
         let text = match value {
             Value::Text(text) => text,
             Value::Array(lines) => {
-                let mut builder = TextBuilder::new(self.limits.text_bytes);
+                let mut builder = TextBuilder::new(self.out.limits.text_bytes);
                 for line in lines {
                     if !builder.is_empty() {
                         builder.push_str("\n", Piece::Plain, &mut self.json.repairs);
@@ -281,7 +284,7 @@ fn outcome(status: &str, raw: Option<&str>, has_message: bool) -> Outcome {
     }
 }
 
-pub(super) fn number(value: &Value) -> Option<f64> {
+pub(in crate::reports::parse) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => Some(*number),
         Value::Text(text) => text.value.trim().parse().ok(),
@@ -301,7 +304,7 @@ fn whole(value: &Value) -> Option<u32> {
         .then_some(number as u32)
 }
 
-pub(super) fn instant(value: &Value) -> Option<jiff::Timestamp> {
+pub(in crate::reports::parse) fn instant(value: &Value) -> Option<jiff::Timestamp> {
     match value {
         Value::Text(text) => {
             timestamp(&text.value).or_else(|| epoch_ms(text.value.trim().parse().ok()?))

@@ -12,7 +12,7 @@ use super::clean::unfinished_tail;
 const CHUNK: usize = 128 << 10;
 
 /// What comes next in a document.
-pub(super) enum Token<'a> {
+pub(in crate::reports::parse) enum Token<'a> {
     /// A start tag.
     Start(Tag<'a>),
     /// An end tag; an empty name closes the innermost element.
@@ -34,16 +34,16 @@ pub(super) enum Token<'a> {
 
 /// A start tag, borrowed from the buffer.
 #[derive(Clone, Copy)]
-pub(super) struct Tag<'a> {
+pub(in crate::reports::parse) struct Tag<'a> {
     raw: &'a [u8],
-    pub(super) self_closing: bool,
+    pub(in crate::reports::parse) self_closing: bool,
     /// Something was missing: its `>`, or its end beyond the limit.
-    pub(super) damaged: bool,
+    pub(in crate::reports::parse) damaged: bool,
 }
 
 impl<'a> Tag<'a> {
     /// Name without its prefix.
-    pub(super) fn name(&self) -> &'a [u8] {
+    pub(in crate::reports::parse) fn name(&self) -> &'a [u8] {
         let end = self
             .raw
             .iter()
@@ -53,7 +53,7 @@ impl<'a> Tag<'a> {
     }
 
     /// Attributes in order: name without prefix, raw value.
-    pub(super) fn attributes(&self) -> Attributes<'a> {
+    pub(in crate::reports::parse) fn attributes(&self) -> Attributes<'a> {
         let end = self
             .raw
             .iter()
@@ -66,7 +66,7 @@ impl<'a> Tag<'a> {
 }
 
 /// Iterates over the attributes of a tag.
-pub(super) struct Attributes<'a> {
+pub(in crate::reports::parse) struct Attributes<'a> {
     rest: &'a [u8],
 }
 
@@ -132,7 +132,7 @@ enum State {
 }
 
 /// The tokenizer.
-pub(super) struct Xml<R> {
+pub(in crate::reports::parse) struct Xml<R> {
     input: R,
     buffer: Vec<u8>,
     start: usize,
@@ -145,7 +145,7 @@ pub(super) struct Xml<R> {
 }
 
 impl<R: Read> Xml<R> {
-    pub(super) fn new(input: R, tag_limit: usize) -> Self {
+    pub(in crate::reports::parse) fn new(input: R, tag_limit: usize) -> Self {
         Self {
             input,
             buffer: vec![0; CHUNK],
@@ -160,22 +160,22 @@ impl<R: Read> Xml<R> {
     }
 
     /// Line at which the last token began, counted from 1.
-    pub(super) fn line(&self) -> u64 {
+    pub(in crate::reports::parse) fn line(&self) -> u64 {
         self.line
     }
 
     /// Line that has been reached.
-    pub(super) fn next_line(&self) -> u64 {
+    pub(in crate::reports::parse) fn next_line(&self) -> u64 {
         self.next_line
     }
 
     /// The input, for what it has to say at the end.
-    pub(super) fn input(&self) -> &R {
+    pub(in crate::reports::parse) fn input(&self) -> &R {
         &self.input
     }
 
     /// The next token. Fails only when the input cannot be read.
-    pub(super) fn next_token(&mut self) -> io::Result<Token<'_>> {
+    pub(in crate::reports::parse) fn next_token(&mut self) -> io::Result<Token<'_>> {
         loop {
             self.line = self.next_line;
             if self.start == self.end && !self.fill()? {

@@ -4,17 +4,18 @@
 
 use std::io::BufRead;
 
-use super::clean::{Piece, TextBuilder};
-use super::error::ParseError;
-use super::junit_case::{CaseBuilder, Class};
-use super::junit_suite::Suites;
-use super::limits::Limits;
-use super::model::{Counts, Format, Summary};
-use super::read::Sink;
+use super::case::{CaseBuilder, Class};
+use super::suite::Suites;
 use super::testhide::Dialect;
-use super::text::Decoded;
-use super::warnings::{Repairs, Warnings};
-use super::xml::{Tag, Token, Xml};
+use crate::reports::parse::error::ParseError;
+use crate::reports::parse::format::Format;
+use crate::reports::parse::input::Decoded;
+use crate::reports::parse::input::{Piece, TextBuilder};
+use crate::reports::parse::input::{Tag, Token, Xml};
+use crate::reports::parse::limits::Limits;
+use crate::reports::parse::model::{Counts, Summary};
+use crate::reports::parse::read::Sink;
+use crate::reports::parse::warnings::{Repairs, Warnings};
 
 /// What an element is, given where it stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ struct OpenProperty {
 }
 
 /// The parser of one document.
-pub(super) struct Junit<'a> {
+pub(in crate::reports::parse) struct Junit<'a> {
     limits: &'a Limits,
     sink: &'a mut dyn Sink,
     dialect: Dialect,
@@ -75,7 +76,7 @@ pub(super) struct Junit<'a> {
 }
 
 impl<'a> Junit<'a> {
-    pub(super) fn new(
+    pub(in crate::reports::parse) fn new(
         format: Format,
         single_quoted: bool,
         limits: &'a Limits,
@@ -99,7 +100,7 @@ impl<'a> Junit<'a> {
     }
 
     /// Reads the document to its end.
-    pub(super) fn read<R: BufRead>(
+    pub(in crate::reports::parse) fn read<R: BufRead>(
         mut self,
         input: Decoded<R>,
         declaration_ignored: bool,

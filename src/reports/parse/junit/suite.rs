@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::clean::{Piece, Text, TextBuilder};
-use super::limits::Limits;
-use super::model::{Counts, ParsedCase, SuiteInfo};
-use super::read::Sink;
-use super::scalar::{seconds_to_ms, timestamp};
-use super::warnings::Repairs;
-use super::xml::Tag;
+use crate::reports::parse::input::Tag;
+use crate::reports::parse::input::{Piece, Text, TextBuilder};
+use crate::reports::parse::input::{seconds_to_ms, timestamp};
+use crate::reports::parse::limits::Limits;
+use crate::reports::parse::model::{Counts, ParsedCase, SuiteInfo};
+use crate::reports::parse::read::Sink;
+use crate::reports::parse::warnings::Repairs;
 
 /// Between the names of nested suites.
 const SEPARATOR: &str = " > ";
@@ -19,7 +19,7 @@ const SEPARATOR: &str = " > ";
 const LONGEST_NAME: usize = 4 << 10;
 
 /// The suites that are open, and what the document says as a whole.
-pub(super) struct Suites {
+pub(in crate::reports::parse) struct Suites {
     open: Vec<SuiteInfo>,
     /// The name of cases outside every suite.
     nameless: Arc<str>,
@@ -32,12 +32,12 @@ pub(super) struct Suites {
 
 /// What is known of the whole document at its end.
 #[derive(Default)]
-pub(super) struct Whole {
-    pub(super) declared: Option<Counts>,
-    pub(super) properties: Vec<(String, String)>,
-    pub(super) started_at: Option<Timestamp>,
-    pub(super) finished_at: Option<Timestamp>,
-    pub(super) first_name: Arc<str>,
+pub(in crate::reports::parse) struct Whole {
+    pub(in crate::reports::parse) declared: Option<Counts>,
+    pub(in crate::reports::parse) properties: Vec<(String, String)>,
+    pub(in crate::reports::parse) started_at: Option<Timestamp>,
+    pub(in crate::reports::parse) finished_at: Option<Timestamp>,
+    pub(in crate::reports::parse) first_name: Arc<str>,
 }
 
 /// The attributes that root and suites share.
@@ -66,7 +66,7 @@ impl Attributes {
 }
 
 impl Suites {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(in crate::reports::parse) fn new(limits: &Limits) -> Self {
         Self {
             open: Vec::new(),
             nameless: Arc::from(""),
@@ -82,7 +82,7 @@ impl Suites {
     }
 
     /// Reads the attributes of `testsuites`.
-    pub(super) fn root(&mut self, tag: &Tag<'_>, repairs: &mut Repairs) {
+    pub(in crate::reports::parse) fn root(&mut self, tag: &Tag<'_>, repairs: &mut Repairs) {
         let attributes = self.attributes(tag, repairs);
         self.root_declared = self.root_declared.or(attributes.declared());
         self.whole.started_at = self.whole.started_at.or(attributes.timestamp);
@@ -92,7 +92,12 @@ impl Suites {
     }
 
     /// Opens a suite inside the innermost one.
-    pub(super) fn open(&mut self, tag: &Tag<'_>, timestamp_is_end: bool, repairs: &mut Repairs) {
+    pub(in crate::reports::parse) fn open(
+        &mut self,
+        tag: &Tag<'_>,
+        timestamp_is_end: bool,
+        repairs: &mut Repairs,
+    ) {
         let attributes = self.attributes(tag, repairs);
         let declared = attributes.declared();
         let name: Arc<str> = match self.open.last() {
@@ -136,7 +141,7 @@ impl Suites {
     }
 
     /// Closes the innermost suite and tells the sink.
-    pub(super) fn close(&mut self, sink: &mut dyn Sink) {
+    pub(in crate::reports::parse) fn close(&mut self, sink: &mut dyn Sink) {
         let Some(suite) = self.open.pop() else { return };
         let began = suite.started_at();
         self.whole.started_at = match (self.whole.started_at, began) {
@@ -150,7 +155,7 @@ impl Suites {
     }
 
     /// Closes what is still open and gives what is known of the whole.
-    pub(super) fn finish(mut self, sink: &mut dyn Sink) -> Whole {
+    pub(in crate::reports::parse) fn finish(mut self, sink: &mut dyn Sink) -> Whole {
         while !self.open.is_empty() {
             self.close(sink);
         }
@@ -159,7 +164,7 @@ impl Suites {
     }
 
     /// Gives a case its suite, and its suite's file if it has none.
-    pub(super) fn place(&mut self, case: &mut ParsedCase) {
+    pub(in crate::reports::parse) fn place(&mut self, case: &mut ParsedCase) {
         match self.open.last_mut() {
             Some(suite) => {
                 suite.cases += 1;
@@ -173,7 +178,7 @@ impl Suites {
     }
 
     /// Keeps a property of the innermost suite, or of the document.
-    pub(super) fn property(&mut self, name: String, value: String) {
+    pub(in crate::reports::parse) fn property(&mut self, name: String, value: String) {
         let properties = match self.open.last_mut() {
             Some(suite) => &mut suite.properties,
             None => &mut self.whole.properties,
@@ -184,7 +189,7 @@ impl Suites {
     }
 
     /// Keeps the output of the innermost suite; the first one written.
-    pub(super) fn stdout(&mut self, text: Text) {
+    pub(in crate::reports::parse) fn stdout(&mut self, text: Text) {
         if let Some(suite) = self.open.last_mut()
             && !text.value.trim().is_empty()
         {
@@ -193,7 +198,7 @@ impl Suites {
     }
 
     /// Keeps the error output of the innermost suite; the first one written.
-    pub(super) fn stderr(&mut self, text: Text) {
+    pub(in crate::reports::parse) fn stderr(&mut self, text: Text) {
         if let Some(suite) = self.open.last_mut()
             && !text.value.trim().is_empty()
         {

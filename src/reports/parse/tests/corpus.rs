@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Attempts, Limits, Outcome, ParsedCase, Sink, Stop, SuiteInfo, Summary, parse};
+use crate::reports::parse::{
+    Attempts, Limits, Outcome, ParsedCase, Sink, Stop, SuiteInfo, Summary, parse,
+};
 
 #[derive(Default)]
 pub(super) struct Collected {

@@ -3,7 +3,7 @@
 //! Bytes arrive in pieces; a [`TextBuilder`] carries the state of an escape sequence over the border of two pieces. The
 //! caller keeps UTF-8 sequences and references whole.
 
-use super::warnings::Repairs;
+use crate::reports::parse::warnings::Repairs;
 
 /// A text that may have been cut in the middle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Text {
 
 /// How a piece is to be read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(in crate::reports::parse) enum Piece {
     /// XML text: references are decoded, line ends become `\n`.
     Markup,
     /// An attribute: references are decoded, line ends stay.
@@ -44,7 +44,7 @@ enum Escape {
 }
 
 /// Collects one text, keeping half the limit from its head and half from its tail.
-pub(super) struct TextBuilder {
+pub(in crate::reports::parse) struct TextBuilder {
     head: String,
     tail: String,
     half: usize,
@@ -60,7 +60,7 @@ const LONGEST_OSC: u16 = 512;
 const LONGEST_REFERENCE: usize = 12;
 
 impl TextBuilder {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::reports::parse) fn new(limit: usize) -> Self {
         Self {
             head: String::new(),
             tail: String::new(),
@@ -71,12 +71,17 @@ impl TextBuilder {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::reports::parse) fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
     /// Reads one attribute or other short value.
-    pub(super) fn short(raw: &[u8], piece: Piece, limit: usize, repairs: &mut Repairs) -> String {
+    pub(in crate::reports::parse) fn short(
+        raw: &[u8],
+        piece: Piece,
+        limit: usize,
+        repairs: &mut Repairs,
+    ) -> String {
         if raw.len() <= limit && is_plain(raw) {
             return String::from_utf8(raw.to_vec()).expect("plain bytes are ASCII");
         }
@@ -86,7 +91,12 @@ impl TextBuilder {
     }
 
     /// Adds a piece of raw bytes, repairing as it goes.
-    pub(super) fn push(&mut self, mut raw: &[u8], piece: Piece, repairs: &mut Repairs) {
+    pub(in crate::reports::parse) fn push(
+        &mut self,
+        mut raw: &[u8],
+        piece: Piece,
+        repairs: &mut Repairs,
+    ) {
         if self.escape == Escape::None && !self.after_return && is_plain(raw) {
             self.keep(std::str::from_utf8(raw).expect("plain bytes are ASCII"));
             return;
@@ -124,7 +134,12 @@ impl TextBuilder {
     }
 
     /// Adds valid text.
-    pub(super) fn push_str(&mut self, text: &str, piece: Piece, repairs: &mut Repairs) {
+    pub(in crate::reports::parse) fn push_str(
+        &mut self,
+        text: &str,
+        piece: Piece,
+        repairs: &mut Repairs,
+    ) {
         let references = matches!(piece, Piece::Markup | Piece::Attribute);
         let line_ends = matches!(piece, Piece::Markup | Piece::CData);
         let mut rest = text;
@@ -157,7 +172,7 @@ impl TextBuilder {
     }
 
     /// The text so far; the builder is empty afterwards.
-    pub(super) fn finish(&mut self) -> Text {
+    pub(in crate::reports::parse) fn finish(&mut self) -> Text {
         let (mut value, tail, bytes) = (
             std::mem::take(&mut self.head),
             std::mem::take(&mut self.tail),
@@ -310,7 +325,7 @@ impl TextBuilder {
 }
 
 /// Where the bytes of an unfinished UTF-8 sequence or reference begin at the end of a piece.
-pub(super) fn unfinished_tail(piece: &[u8], references: bool) -> usize {
+pub(in crate::reports::parse) fn unfinished_tail(piece: &[u8], references: bool) -> usize {
     let mut whole = piece.len();
     for back in 1..=piece.len().min(3) {
         let byte = piece[piece.len() - back];

@@ -12,15 +12,15 @@ const CHUNK: usize = 64 << 10;
 
 /// How a file is encoded, and what its head says wrongly about that.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sniffed {
-    pub(super) encoding: &'static Encoding,
-    pub(super) mark: usize,
+pub(in crate::reports::parse) struct Sniffed {
+    pub(in crate::reports::parse) encoding: &'static Encoding,
+    pub(in crate::reports::parse) mark: usize,
     /// The declaration names an encoding that is unknown or cannot be the one used.
-    pub(super) declaration_ignored: bool,
+    pub(in crate::reports::parse) declaration_ignored: bool,
 }
 
 /// Finds the encoding from the first bytes of a file.
-pub(super) fn sniff(head: &[u8]) -> Sniffed {
+pub(in crate::reports::parse) fn sniff(head: &[u8]) -> Sniffed {
     let found = |encoding, mark| Sniffed {
         encoding,
         mark,
@@ -48,7 +48,7 @@ pub(super) fn sniff(head: &[u8]) -> Sniffed {
 }
 
 /// The head of a file as UTF-8, for looking at.
-pub(super) fn decode_head(head: &[u8]) -> Vec<u8> {
+pub(in crate::reports::parse) fn decode_head(head: &[u8]) -> Vec<u8> {
     let Sniffed { encoding, mark, .. } = sniff(head);
     if encoding == UTF_8 {
         return head[mark..].to_vec();
@@ -81,7 +81,7 @@ fn declared_encoding(head: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads any input as UTF-8.
-pub(super) struct Decoded<R> {
+pub(in crate::reports::parse) struct Decoded<R> {
     input: R,
     mark: usize,
     decoder: Option<Decoder>,
@@ -90,11 +90,11 @@ pub(super) struct Decoded<R> {
     length: usize,
     finished: bool,
     /// The decoder had to replace something.
-    pub(super) had_errors: bool,
+    pub(in crate::reports::parse) had_errors: bool,
 }
 
 impl<R: BufRead> Decoded<R> {
-    pub(super) fn new(input: R, sniffed: Sniffed) -> Self {
+    pub(in crate::reports::parse) fn new(input: R, sniffed: Sniffed) -> Self {
         let decoder = (sniffed.encoding != UTF_8)
             .then(|| sniffed.encoding.new_decoder_without_bom_handling());
         let pending = if decoder.is_some() {

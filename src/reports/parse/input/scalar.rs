@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 const LONGEST_MS: f64 = 365.0 * 86_400_000.0;
 
 /// Milliseconds from seconds as reporters write them: `0.012`, `1e-3`, `1,234.5`, `0,5`, ` 3 s`. `None` if it is no duration.
-pub(super) fn seconds_to_ms(text: &str) -> Option<u64> {
+pub(in crate::reports::parse) fn seconds_to_ms(text: &str) -> Option<u64> {
     let text = text.trim();
     let (text, scale) = match text.strip_suffix("ms") {
         Some(number) => (number.trim_end(), 1.0),
@@ -27,7 +27,7 @@ pub(super) fn seconds_to_ms(text: &str) -> Option<u64> {
 }
 
 /// Whole milliseconds, if the number is a possible duration.
-pub(super) fn float_ms(ms: f64) -> Option<u64> {
+pub(in crate::reports::parse) fn float_ms(ms: f64) -> Option<u64> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -37,7 +37,7 @@ pub(super) fn float_ms(ms: f64) -> Option<u64> {
 }
 
 /// A time stamp; one without a zone is UTC.
-pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
+pub(in crate::reports::parse) fn timestamp(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.is_empty() {
         return None;
@@ -53,7 +53,7 @@ pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
 }
 
 /// A time stamp from milliseconds since the epoch.
-pub(super) fn epoch_ms(ms: f64) -> Option<Timestamp> {
+pub(in crate::reports::parse) fn epoch_ms(ms: f64) -> Option<Timestamp> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "out of range saturates and is then refused"

@@ -2,11 +2,13 @@
 //!
 //! The four reporters agree on the shape of a report and on little else; see the rules at each function.
 
-use super::model::{Format, Outcome, ParsedCase, Repeat, Resolution};
-use super::warnings::Warnings;
+use crate::reports::parse::format::Format;
+use crate::reports::parse::model::{Outcome, ParsedCase, Repeat, Resolution};
+use crate::reports::parse::warnings::Warnings;
+use crate::reports::parse::words::first_line;
 
 /// What is known of the writer so far.
-pub(super) struct Dialect {
+pub(in crate::reports::parse) struct Dialect {
     format: Format,
     /// The XML declaration uses `'`: Python wrote it.
     python: bool,
@@ -16,7 +18,7 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    pub(super) fn new(format: Format, single_quoted: bool) -> Self {
+    pub(in crate::reports::parse) fn new(format: Format, single_quoted: bool) -> Self {
         Self {
             format,
             python: single_quoted,
@@ -26,16 +28,20 @@ impl Dialect {
         }
     }
 
-    pub(super) fn is_testhide(&self) -> bool {
+    pub(in crate::reports::parse) fn is_testhide(&self) -> bool {
         self.format == Format::Testhide
     }
 
-    pub(super) fn format(&self) -> Format {
+    pub(in crate::reports::parse) fn format(&self) -> Format {
         self.format
     }
 
     /// Gives a finished case what follows from the dialect: outcome by resolution, message without ticket, repetition.
-    pub(super) fn apply(&mut self, case: &mut ParsedCase, warnings: &mut Warnings) {
+    pub(in crate::reports::parse) fn apply(
+        &mut self,
+        case: &mut ParsedCase,
+        warnings: &mut Warnings,
+    ) {
         if case.resolution.is_some() {
             // The head that was looked at may have held no case.
             self.format = Format::Testhide;
@@ -81,7 +87,7 @@ impl Dialect {
     }
 
     /// Who wrote the report, as far as it shows.
-    pub(super) fn reporter(&self, first_suite: &str) -> Option<String> {
+    pub(in crate::reports::parse) fn reporter(&self, first_suite: &str) -> Option<String> {
         let known = [
             "pytest",
             "unittest",
@@ -104,7 +110,10 @@ impl Dialect {
 }
 
 /// The closed set of resolutions, matched without case. Without one it follows from the outcome.
-pub(super) fn resolution_kind(verbatim: Option<&str>, outcome: Outcome) -> Resolution {
+pub(in crate::reports::parse) fn resolution_kind(
+    verbatim: Option<&str>,
+    outcome: Outcome,
+) -> Resolution {
     let Some(text) = verbatim else {
         return match outcome {
             Outcome::Passed => Resolution::Passed,
@@ -251,86 +260,9 @@ fn names_spec_file(classname: &str, file: &str) -> bool {
         })
 }
 
-/// The exception type at the start of a message: `pkg.CustomError: text`, `ValueError`, `Known Issue: OSError: text`.
-pub(super) fn exception_kind(message: &str) -> Option<String> {
-    let message = message.strip_prefix("Known Issue: ").unwrap_or(message);
-    let message = match message.strip_prefix("failed on ") {
-        // Native pytest: `failed on setup with "ConnectionError: …"`.
-        Some(rest) => rest.split_once(" with \"").map_or(rest, |(_, inner)| inner),
-        None => message,
-    };
-    let line = first_line(message).trim_start_matches("Uncaught ");
-    let end = line.find([':', ' ', '(', '"']).unwrap_or(line.len());
-    let name = &line[..end];
-    let rest = line[end..].trim_start();
-    let last = name.rsplit(['.', '$', '/']).next().unwrap_or(name);
-    let looks_like_a_type = name.len() <= 200
-        && last.starts_with(|first: char| first.is_ascii_uppercase())
-        && name.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'/' | b'+' | b'`')
-        });
-    let told = [
-        "Error",
-        "Exception",
-        "Failure",
-        "Failed",
-        "Warning",
-        "Exit",
-        "Interrupt",
-    ]
-    .iter()
-    .any(|suffix| last.ends_with(suffix));
-    (looks_like_a_type
-        && (told && (rest.is_empty() || rest.starts_with(':'))
-            || (rest.starts_with(": ") && name.contains('.'))))
-    .then(|| name.to_owned())
-}
-
-/// The first line that is not blank, shortened to what a list can show.
-pub(super) fn first_line(text: &str) -> &str {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or("");
-    match line.char_indices().nth(1000) {
-        Some((end, _)) => &line[..end],
-        None => line,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kinds() {
-        let check = |message: &str, expected: Option<&str>| {
-            assert_eq!(exception_kind(message).as_deref(), expected, "{message}");
-        };
-        check("ValueError: boom", Some("ValueError"));
-        check("ValueError", Some("ValueError"));
-        check(
-            "test_outcomes.CustomDomainError: x",
-            Some("test_outcomes.CustomDomainError"),
-        );
-        check(
-            "Known Issue: AssertionError: 1 != 2",
-            Some("AssertionError"),
-        );
-        check(
-            "failed on setup with \"ConnectionError: down\"",
-            Some("ConnectionError"),
-        );
-        check(
-            "System.InvalidOperationException : boom",
-            Some("System.InvalidOperationException"),
-        );
-        check("Error: expect(received)", Some("Error"));
-        check("Test timeout of 100ms exceeded.", None);
-        check("Expected: 5", None);
-        check("", None);
-    }
 
     #[test]
     fn tickets() {

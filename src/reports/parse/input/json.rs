@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use super::clean::{Piece, Text, TextBuilder, unfinished_tail};
-use super::warnings::Repairs;
+use crate::reports::parse::warnings::Repairs;
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
@@ -16,7 +16,7 @@ const DEEPEST: usize = 100_000;
 
 /// What comes next.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(in crate::reports::parse) enum Event {
     BeginObject,
     EndObject,
     BeginArray,
@@ -30,7 +30,7 @@ pub(super) enum Event {
 
 /// Why no further event can be given.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(in crate::reports::parse) enum Fault {
     /// The input ends inside the document.
     Ended,
     /// The document is no JSON.
@@ -50,7 +50,7 @@ enum Expect {
 }
 
 /// The reader.
-pub(super) struct Json<R> {
+pub(in crate::reports::parse) struct Json<R> {
     input: R,
     buffer: Vec<u8>,
     start: usize,
@@ -59,12 +59,12 @@ pub(super) struct Json<R> {
     /// `{` or `[` for every open container.
     stack: Vec<u8>,
     expect: Expect,
-    pub(super) repairs: Repairs,
-    pub(super) string_limit: usize,
+    pub(in crate::reports::parse) repairs: Repairs,
+    pub(in crate::reports::parse) string_limit: usize,
 }
 
 impl<R: Read> Json<R> {
-    pub(super) fn new(input: R, string_limit: usize) -> Self {
+    pub(in crate::reports::parse) fn new(input: R, string_limit: usize) -> Self {
         let repairs = Repairs::at_line(1);
         Self {
             input,
@@ -80,17 +80,17 @@ impl<R: Read> Json<R> {
     }
 
     /// Line that has been reached.
-    pub(super) fn line(&self) -> u64 {
+    pub(in crate::reports::parse) fn line(&self) -> u64 {
         self.repairs.line
     }
 
     /// Whether only white space follows the document.
-    pub(super) fn ends_here(&mut self) -> Result<bool, Fault> {
+    pub(in crate::reports::parse) fn ends_here(&mut self) -> Result<bool, Fault> {
         Ok(self.peek()?.is_none())
     }
 
     /// The next event; `Err(Ended)` also after the document.
-    pub(super) fn next_event(&mut self) -> Result<Event, Fault> {
+    pub(in crate::reports::parse) fn next_event(&mut self) -> Result<Event, Fault> {
         loop {
             let Some(byte) = self.peek()? else {
                 return Err(Fault::Ended);
@@ -133,7 +133,7 @@ impl<R: Read> Json<R> {
     }
 
     /// Skips one value, whatever its size.
-    pub(super) fn skip_value(&mut self) -> Result<(), Fault> {
+    pub(in crate::reports::parse) fn skip_value(&mut self) -> Result<(), Fault> {
         let height = self.stack.len();
         let limit = std::mem::replace(&mut self.string_limit, 16);
         let skipped = loop {
@@ -148,7 +148,7 @@ impl<R: Read> Json<R> {
     }
 
     /// Takes the comma before the next item of an array.
-    pub(super) fn separator(&mut self) -> Result<(), Fault> {
+    pub(in crate::reports::parse) fn separator(&mut self) -> Result<(), Fault> {
         if self.expect == Expect::CommaOrEnd {
             if self.peek()? != Some(b',') {
                 return Err(self.unexpected("`,` or `]`")?);
@@ -160,7 +160,7 @@ impl<R: Read> Json<R> {
     }
 
     /// The next byte that is no white space.
-    pub(super) fn peek(&mut self) -> Result<Option<u8>, Fault> {
+    pub(in crate::reports::parse) fn peek(&mut self) -> Result<Option<u8>, Fault> {
         loop {
             while self.start < self.end {
                 let byte = self.buffer[self.start];

@@ -2,9 +2,9 @@
 
 use std::io::{BufReader, Read};
 
-use super::corpus_tests::Collected;
-use super::hostile_tests::{codes, read};
-use super::{Limits, parse};
+use super::corpus::Collected;
+use super::hostile::{codes, read};
+use crate::reports::parse::{Limits, parse};
 
 /// Repeats a part without end and without holding more than one of it.
 struct Endless<'a> {

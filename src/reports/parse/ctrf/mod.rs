@@ -1,0 +1,6 @@
+//! Common Test Report Format, JSON.
+
+mod read;
+mod test;
+
+pub(in crate::reports::parse) use read::read;

@@ -1,0 +1,114 @@
+//! Which format a file has, by its content alone.
+
+use super::json::look_at_json;
+use super::lines::look_at_lines;
+use super::xml::look_at_xml;
+use crate::reports::parse::format::Format;
+use crate::reports::parse::input::decode_head;
+
+/// As much of a file as is looked at.
+pub(in crate::reports::parse) const HEAD_BYTES: usize = 64 << 10;
+
+/// What the head of a file shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::reports::parse) enum Head {
+    /// A document of JSON.
+    Json(Format),
+    /// Lines that are read one by one: lines of JSON, TAP.
+    Lines(Format),
+    /// A document of XML.
+    Xml {
+        format: Format,
+        /// The XML declaration uses `'`: written by Python.
+        single_quoted: bool,
+    },
+    Doctype {
+        line: u64,
+    },
+    Unknown {
+        line: u64,
+        reason: String,
+    },
+}
+
+/// The format of a file, from its first bytes (at most 64 KiB are looked at). `None`: none that is known, or one that
+/// [`crate::reports::parse::parse`] would refuse. File names and media types play no part.
+pub fn detect(head: &[u8]) -> Option<Format> {
+    match look(&decode_head(&head[..head.len().min(HEAD_BYTES)])) {
+        Head::Json(format) | Head::Lines(format) | Head::Xml { format, .. } => Some(format),
+        Head::Doctype { .. } | Head::Unknown { .. } => None,
+    }
+}
+
+/// Looks at a head that is UTF-8.
+pub(in crate::reports::parse) fn look(head: &[u8]) -> Head {
+    let content = head.trim_ascii_start();
+    let unknown = |reason: &str| Head::Unknown {
+        line: 1,
+        reason: reason.to_owned(),
+    };
+    let found = match content.first() {
+        None => return unknown("empty"),
+        Some(b'<') => return look_at_xml(head),
+        Some(b'{' | b'[') => look_at_json(content).map(Head::Json),
+        Some(_) => None,
+    };
+    match found.or_else(|| look_at_lines(content).map(Head::Lines)) {
+        Some(head) => head,
+        None if matches!(content[0], b'{' | b'[') => {
+            unknown("JSON of a shape that no known test tool writes")
+        }
+        None => unknown("neither XML nor JSON nor lines of a known test tool"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_content() {
+        let check = |head: &str, expected: Option<Format>| {
+            assert_eq!(detect(head.as_bytes()), expected, "{head}");
+        };
+        check("", None);
+        check("hello", None);
+        check("<xyz/>", None);
+        check("<!DOCTYPE testsuite><testsuite/>", None);
+        check("<testsuite name='a'>", Some(Format::Junit));
+        check(
+            "\u{FEFF} \n<?xml version='1.0'?><!-- c --><testsuites>",
+            Some(Format::Junit),
+        );
+        check("<j:testsuites xmlns:j='x'>", Some(Format::Junit));
+        check(
+            "<testcase name='a' test_resolution='Passed'/>",
+            Some(Format::Testhide),
+        );
+        check(
+            "<testsuites><testsuite><properties><property name='testhide_schema_version' value='1'/>",
+            Some(Format::Testhide),
+        );
+        check(
+            "<testsuites><testsuite><testcase name='a'><system-out>test_resolution='x'",
+            Some(Format::Junit),
+        );
+        check(
+            r#"{"results":{"tool":{"name":"jest"}}}"#,
+            Some(Format::Ctrf),
+        );
+        check(
+            r#" { "a": {"results": 1}, "results" : { "tests": [" "#,
+            Some(Format::Ctrf),
+        );
+        check(r#"{"reportFormat":"CTRF","#, Some(Format::Ctrf));
+        check(r#"{"results":[{"tests":1}]}"#, None);
+        check(r#"{"stats":{"tests":1},"tests":[]}"#, None);
+        check("[]", None);
+        let utf16: Vec<u8> = [0xFF, 0xFE]
+            .into_iter()
+            .chain("<testsuite/>".encode_utf16().flat_map(u16::to_le_bytes))
+            .collect();
+        assert_eq!(detect(&utf16), Some(Format::Junit));
+    }
+}

@@ -1,0 +1,16 @@
+//! From bytes to tokens: decoding, XML and JSON tokenizers, texts that are cut while they are read, numbers and times.
+
+mod clean;
+mod decode;
+mod json;
+mod json_value;
+mod scalar;
+mod xml;
+
+pub use clean::Text;
+pub(in crate::reports::parse) use clean::{Piece, TextBuilder};
+pub(in crate::reports::parse) use decode::{Decoded, decode_head, sniff};
+pub(in crate::reports::parse) use json::{Event, Fault, Json};
+pub(in crate::reports::parse) use json_value::{Budget, Value};
+pub(in crate::reports::parse) use scalar::{epoch_ms, float_ms, seconds_to_ms, timestamp};
+pub(in crate::reports::parse) use xml::{Tag, Token, Xml};

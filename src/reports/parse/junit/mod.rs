@@ -1,0 +1,9 @@
+//! JUnit XML in all its dialects, Testhide's own among them.
+
+mod case;
+mod read;
+mod suite;
+mod testhide;
+
+pub(in crate::reports::parse) use read::Junit;
+pub(in crate::reports::parse) use testhide::resolution_kind;

@@ -1,0 +1,139 @@
+//! What every parser does with what it read: hand it on, count it, and say at the end how it went.
+
+use super::error::ParseError;
+use super::format::Format;
+use super::input::Fault;
+use super::limits::Limits;
+use super::model::{Counts, ParsedCase, SuiteInfo, Summary};
+use super::read::Sink;
+use super::warnings::{Repairs, Warnings};
+
+/// Why a document is not read to its end.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// The document breaks here, or the input does.
+    Broken(Fault),
+    /// The sink wants no more.
+    Stopped { line: u64 },
+    /// There are more cases than the limit.
+    Full,
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+/// The receiving end of one parse.
+pub(super) struct Output<'a> {
+    pub(super) limits: &'a Limits,
+    sink: &'a mut dyn Sink,
+    pub(super) warnings: Warnings,
+    /// What is known so far; counts are kept here, warnings are put in at the end.
+    pub(super) summary: Summary,
+}
+
+impl<'a> Output<'a> {
+    /// The receiving end of a document in `format`.
+    pub(super) fn new(format: Format, limits: &'a Limits, sink: &'a mut dyn Sink) -> Self {
+        Self {
+            limits,
+            sink,
+            warnings: Warnings::new(limits.warnings),
+            summary: Summary {
+                format,
+                reporter: None,
+                reporter_version: None,
+                properties: Vec::new(),
+                declared: None,
+                counts: Counts::default(),
+                started_at: None,
+                finished_at: None,
+                warnings: Vec::new(),
+                warnings_total: 0,
+                repaired: 0,
+                truncated: false,
+            },
+        }
+    }
+
+    /// Hands a case to the sink.
+    pub(super) fn case(&mut self, case: ParsedCase) -> Result<(), Halt> {
+        if self.summary.counts.total >= self.limits.cases {
+            return Err(Halt::Full);
+        }
+        let line = case.report_line;
+        self.summary.counts.add(case.outcome);
+        self.sink.case(case).map_err(|_| Halt::Stopped { line })
+    }
+
+    /// Tells the sink of a suite that has ended.
+    pub(super) fn suite(&mut self, suite: SuiteInfo) {
+        self.sink.suite(suite);
+    }
+
+    /// Counts a warning and keeps it while there is room.
+    pub(super) fn warn(
+        &mut self,
+        line: u64,
+        code: &'static str,
+        assumed: &'static str,
+        what: impl FnOnce() -> String,
+    ) {
+        self.warnings.add(line, code, assumed, what);
+    }
+
+    /// Notes that the document ended too early; what stood before stays.
+    pub(super) fn truncated(&mut self, line: u64, reason: impl FnOnce() -> String) {
+        self.summary.truncated = true;
+        self.warn(line, "truncated", "kept what stood before", reason);
+    }
+
+    /// Ends the parse: `end` says how the reading of the document went, `line` how far it came.
+    pub(super) fn finish(
+        mut self,
+        end: Result<(), Halt>,
+        line: u64,
+        repairs: &Repairs,
+    ) -> Result<Summary, ParseError> {
+        match end {
+            Ok(()) => {}
+            Err(Halt::Stopped { line }) => return Err(ParseError::Stopped { line }),
+            Err(Halt::Full) => {
+                self.summary.truncated = true;
+                let most = self.limits.cases;
+                self.warn(line, "too_many_cases", "left out the rest", || {
+                    format!("more than {most} cases")
+                });
+            }
+            Err(Halt::Broken(Fault::Input(source))) => {
+                return Err(ParseError::Input { line, source });
+            }
+            Err(Halt::Broken(fault)) => {
+                let reason = match fault {
+                    Fault::Invalid(reason) => reason,
+                    _ => "the report ends inside the document".to_owned(),
+                };
+                if self.summary.counts.total == 0 {
+                    return Err(ParseError::Broken { line, reason });
+                }
+                self.truncated(line, || reason);
+            }
+        }
+        if let Some(declared) = self.summary.declared
+            && declared.total != self.summary.counts.total
+        {
+            let found = self.summary.counts.total;
+            self.warn(1, "declared_counts", "counted the cases", || {
+                format!(
+                    "the report declares {} tests and holds {found}",
+                    declared.total
+                )
+            });
+        }
+        self.summary.repaired = repairs.total();
+        (self.summary.warnings, self.summary.warnings_total) = self.warnings.finish(repairs);
+        Ok(self.summary)
+    }
+}
