@@ -6,6 +6,7 @@ mod accounts;
 mod agents;
 mod builds;
 mod events;
+mod findings;
 mod history;
 mod jobs;
 mod logs;
@@ -25,6 +26,7 @@ pub use builds::{
     Artifact, Attempt, Build, BuildState, Cancel, StepResult, StepState, TestCounts, Tps, Trigger,
 };
 pub use events::{Consumer, Event, EventRecord, ParkedEvent};
+pub use findings::{Finding, FindingKind};
 pub use history::{ComparedTest, Comparison, Test, TestRun};
 pub use jobs::{CreateJob, Job, JobDefinition, ProviderKind, Source, Step, UpdateJob};
 pub use logs::{LogLine, LogPage, Stream};
