@@ -36,6 +36,7 @@ pub(crate) fn log_page(from: u64, limit: u64, total: u64) -> LogPage {
         },
         time: NOW.plus_millis(i64::try_from(number % 1_000_000).unwrap_or(0) * 10),
         text: format!("line {number} of the log"),
+        continued: false,
     };
     let lines = (from..from.saturating_add(limit))
         .take_while(|number| *number <= total)
