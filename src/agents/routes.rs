@@ -1,11 +1,13 @@
-//! The HTTP of agents: the list, enrolment tokens, enrolment.
+//! The HTTP of agents: the list, enrolment tokens, enrolment, what operators do with them.
 
 use super::store::Agents;
-use crate::accounts::{Caller, GlobalPermission, require_global};
-use crate::web::{ApiResult, Json};
+use crate::accounts::{Caller, GlobalPermission, Principal, require_global};
+use crate::web::{ApiResult, Json, Path};
 use axum::extract::State;
 use axum::http::StatusCode;
-use testhide_protocol::api::{Agent, Enroll, Enrolled, NewEnrolment, Page, Problem};
+use testhide_protocol::api::{
+    Agent, AgentMode, ChangeAgent, Enroll, Enrolled, NewEnrolment, Page, Problem,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,6 +17,11 @@ pub fn routes(agents: Agents) -> OpenApiRouter {
         .routes(routes!(list_agents))
         .routes(routes!(new_enrolment))
         .routes(routes!(enroll))
+        .routes(routes!(show_agent, remove_agent))
+        .routes(routes!(drain_agent))
+        .routes(routes!(disable_agent))
+        .routes(routes!(resume_agent))
+        .routes(routes!(rotate_key))
         .with_state(agents)
 }
 
@@ -72,4 +79,143 @@ async fn enroll(
 ) -> ApiResult<(StatusCode, Json<Enrolled>)> {
     let agent_id = agents.enroll(request).await?;
     Ok((StatusCode::CREATED, Json(Enrolled { agent_id })))
+}
+
+/// Shows one agent, with the builds it runs in projects that the caller may see.
+#[utoipa::path(
+    get, path = "/agents/{agent}", tag = "agents", security(("bearer" = [])),
+    params(("agent" = String, Path, description = "name or id")),
+    responses(
+        (status = 200, description = "the agent", body = Agent),
+        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn show_agent(
+    State(agents): State<Agents>,
+    Caller(principal): Caller,
+    Path(agent): Path<String>,
+) -> ApiResult<Json<Agent>> {
+    require_global(&principal, GlobalPermission::NodesRead)?;
+    Ok(Json(agents.show(&principal.visible_projects(), &agent)?))
+}
+
+/// Removes an agent: its key is good for nothing any more, its builds are queued again.
+#[utoipa::path(
+    delete, path = "/agents/{agent}", tag = "agents", security(("bearer" = [])),
+    params(("agent" = String, Path, description = "name or id")),
+    responses(
+        (status = 204, description = "removed"),
+        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "needs NODES_WRITE", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn remove_agent(
+    State(agents): State<Agents>,
+    Caller(principal): Caller,
+    Path(agent): Path<String>,
+) -> ApiResult<StatusCode> {
+    agents.remove(&principal, &agent).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets an agent end the builds that it has, and gives it no more.
+#[utoipa::path(
+    post, path = "/agents/{agent}/drain", tag = "agents", security(("bearer" = [])), request_body = ChangeAgent,
+    params(("agent" = String, Path, description = "name or id")),
+    responses(
+        (status = 200, description = "the agent", body = Agent),
+        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "needs NODES_WRITE", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the reason is too long", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn drain_agent(
+    State(agents): State<Agents>,
+    Caller(principal): Caller,
+    Path(agent): Path<String>,
+    Json(change): Json<ChangeAgent>,
+) -> ApiResult<Json<Agent>> {
+    set_mode(&agents, &principal, &agent, AgentMode::Draining, change).await
+}
+
+/// Takes an agent out at once: its builds are queued again, and it is not let in.
+#[utoipa::path(
+    post, path = "/agents/{agent}/disable", tag = "agents", security(("bearer" = [])), request_body = ChangeAgent,
+    params(("agent" = String, Path, description = "name or id")),
+    responses(
+        (status = 200, description = "the agent", body = Agent),
+        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "needs NODES_WRITE", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the reason is too long", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn disable_agent(
+    State(agents): State<Agents>,
+    Caller(principal): Caller,
+    Path(agent): Path<String>,
+    Json(change): Json<ChangeAgent>,
+) -> ApiResult<Json<Agent>> {
+    set_mode(&agents, &principal, &agent, AgentMode::Disabled, change).await
+}
+
+/// Lets a drained or disabled agent take builds again.
+#[utoipa::path(
+    post, path = "/agents/{agent}/resume", tag = "agents", security(("bearer" = [])), request_body = ChangeAgent,
+    params(("agent" = String, Path, description = "name or id")),
+    responses(
+        (status = 200, description = "the agent", body = Agent),
+        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "needs NODES_WRITE", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the reason is too long", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn resume_agent(
+    State(agents): State<Agents>,
+    Caller(principal): Caller,
+    Path(agent): Path<String>,
+    Json(change): Json<ChangeAgent>,
+) -> ApiResult<Json<Agent>> {
+    set_mode(&agents, &principal, &agent, AgentMode::Ready, change).await
+}
+
+/// Gives a one-time token with which this agent can enrol again with a new key within an hour.
+#[utoipa::path(
+    post, path = "/agents/{agent}/rotate-key", tag = "agents", security(("bearer" = [])),
+    params(("agent" = String, Path, description = "name or id")),
+    responses(
+        (status = 201, description = "the token; it is not shown again", body = NewEnrolment),
+        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "needs NODES_WRITE", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn rotate_key(
+    State(agents): State<Agents>,
+    Caller(principal): Caller,
+    Path(agent): Path<String>,
+) -> ApiResult<(StatusCode, Json<NewEnrolment>)> {
+    Ok((
+        StatusCode::CREATED,
+        Json(agents.rotate_key(&principal, &agent).await?),
+    ))
+}
+
+async fn set_mode(
+    agents: &Agents,
+    principal: &Principal,
+    agent: &str,
+    mode: AgentMode,
+    change: ChangeAgent,
+) -> ApiResult<Json<Agent>> {
+    let id = agents
+        .set_mode(principal, agent, mode, change.reason)
+        .await?;
+    Ok(Json(
+        agents.show(&principal.visible_projects(), &id.to_string())?,
+    ))
 }

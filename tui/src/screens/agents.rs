@@ -35,7 +35,7 @@ pub(crate) fn agents(model: &Model, canvas: &mut Canvas<'_>) {
     let first = first_row(cursor, shown.len(), height);
     let mut list = canvas.rows(1, height);
     for (y, (index, agent)) in (0..height).zip(shown.iter().enumerate().skip(first)) {
-        let state = words::agent_state(&agent.state);
+        let state = words::agent_state(&agent.state, agent.mode);
         list.text(2, y, 2, state.sign, state.tone);
         list.text(4, y, 8, state.word, state.tone);
         list.text(13, y, name, &agent.name, Tone::Strong);
@@ -94,11 +94,10 @@ fn about(model: &Model, canvas: &mut Canvas<'_>, agent: &Agent) {
         words::moment(agent.enrolled_at)
     );
     canvas.text(1, 1, width, &known, Tone::Plain);
-    canvas.text(
-        1,
-        2,
-        width,
-        &format!("labels: {}", agent.labels.join(", ")),
-        Tone::Plain,
-    );
+    let labels = format!("labels: {}", agent.labels.join(", "));
+    let last = match &agent.mode_reason {
+        Some(reason) => format!("{}: {reason}", agent.mode.as_str()),
+        None => labels,
+    };
+    canvas.text(1, 2, width, &last, Tone::Plain);
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use testhide_protocol::api::{
-    Agent, AgentLease, Attempt, Build, BuildState, BuildVerdicts, FailureVerdict, FlakyPair,
-    KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef, SearchAnswer, SearchHit,
-    SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts, TestResult, Tps,
-    Verdict, VerdictKind,
+    Agent, AgentLease, AgentMode, Attempt, Build, BuildState, BuildVerdicts, FailureVerdict,
+    FlakyPair, KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef, SearchAnswer,
+    SearchHit, SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts, TestResult,
+    Tps, Verdict, VerdictKind,
 };
 use testhide_protocol::{
     AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, TestId, Timestamp,
@@ -385,6 +385,10 @@ pub(crate) fn agents() -> Vec<Agent> {
                         attempt: 1,
                     })
                     .collect(),
+                mode: AgentMode::Ready,
+                mode_reason: None,
+                mode_changed_by: None,
+                mode_changed_at: None,
             }
         };
     vec![
