@@ -11,6 +11,7 @@ mod incoming;
 mod journal;
 mod live;
 mod manage;
+mod metrics;
 mod model;
 mod receiving;
 mod reconcile;

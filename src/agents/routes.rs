@@ -2,11 +2,12 @@
 
 use super::store::Agents;
 use crate::accounts::{Caller, GlobalPermission, Principal, require_global};
-use crate::web::{ApiResult, Json, Path};
+use crate::web::{ApiError, ApiResult, Json, Path, Query};
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde::Deserialize;
 use testhide_protocol::api::{
-    Agent, AgentMode, ChangeAgent, Enroll, Enrolled, NewEnrolment, Page, Problem,
+    Agent, AgentMode, ChangeAgent, Enroll, Enrolled, HostSample, NewEnrolment, Page, Problem,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +23,7 @@ pub fn routes(agents: Agents) -> OpenApiRouter {
         .routes(routes!(disable_agent))
         .routes(routes!(resume_agent))
         .routes(routes!(rotate_key))
+        .routes(routes!(agent_metrics))
         .with_state(agents)
 }
 
@@ -98,6 +100,48 @@ async fn show_agent(
 ) -> ApiResult<Json<Agent>> {
     require_global(&principal, GlobalPermission::NodesRead)?;
     Ok(Json(agents.show(&principal.visible_projects(), &agent)?))
+}
+
+/// How far back samples go when nobody says.
+const METRICS_MINUTES: u32 = 60;
+
+/// Which samples are wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsQuery {
+    minutes: Option<u32>,
+}
+
+/// Shows how an agent's machine was, oldest sample first.
+#[utoipa::path(
+    get, path = "/agents/{agent}/metrics", tag = "agents", security(("bearer" = [])),
+    params(
+        ("agent" = String, Path, description = "name or id"),
+        ("minutes" = Option<u32>, Query, description = "how far back, 1 to 1,440; 60 when absent"),
+    ),
+    responses(
+        (status = 200, description = "at most 1,000 samples, in one page", body = Page<HostSample>),
+        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "invalid number of minutes", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn agent_metrics(
+    State(agents): State<Agents>,
+    Caller(principal): Caller,
+    Path(agent): Path<String>,
+    Query(query): Query<MetricsQuery>,
+) -> ApiResult<Json<Page<HostSample>>> {
+    require_global(&principal, GlobalPermission::NodesRead)?;
+    let minutes = query.minutes.unwrap_or(METRICS_MINUTES);
+    if !(1..=1440).contains(&minutes) {
+        let text = format!("minutes {minutes} is not between 1 and 1440");
+        return Err(ApiError::invalid("invalid_minutes", text));
+    }
+    Ok(Json(Page {
+        items: agents.metrics_of(&agent, minutes)?,
+        next: None,
+    }))
 }
 
 /// Removes an agent: its key is good for nothing any more, its builds are queued again.

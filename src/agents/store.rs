@@ -2,6 +2,7 @@
 
 use super::error::AgentsError;
 use super::live::Live;
+use super::metrics::Metrics;
 use super::model::{AgentRecord, EnrolmentRecord};
 use crate::accounts::Visible;
 use crate::builds::{Builds, HeldLease};
@@ -32,6 +33,7 @@ pub struct Agents {
     pub(super) logs: Logs,
     pub(super) reports: Reports,
     pub(super) live: Arc<Live>,
+    pub(super) metrics: Arc<Metrics>,
     /// Largest file taken from an agent.
     pub(super) max_file_bytes: u64,
 }
@@ -63,6 +65,7 @@ impl Agents {
             logs,
             reports,
             live,
+            metrics: Arc::default(),
             max_file_bytes,
         }
     }
@@ -124,6 +127,7 @@ impl Agents {
             enrolled_at: record.enrolled_at,
             last_seen_at: self.live.last_heard_at(record.id).or(record.last_seen_at),
             builds,
+            host: self.latest_metrics(record.id),
             mode: record.mode.mode,
             mode_reason: record.mode.reason,
             mode_changed_by: Some(record.mode.by).filter(|by| !by.is_empty()),

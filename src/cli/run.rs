@@ -86,6 +86,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Agent(AgentNoun::List) => agent_list::run(session).await,
         Command::Agent(AgentNoun::Token) => agent_token::run(session).await,
         Command::Agent(AgentNoun::Show(args)) => agent_manage::show(session, &args).await,
+        Command::Agent(AgentNoun::Metrics(args)) => agent_manage::metrics(session, &args).await,
         Command::Agent(AgentNoun::Drain(args)) => {
             agent_manage::change(session, args, "drain").await
         }

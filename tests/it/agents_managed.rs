@@ -5,14 +5,22 @@ use crate::support::{TestServer, job_with_script};
 use futures_util::SinkExt;
 use reqwest::Method;
 use serde_json::json;
+use std::time::Duration;
+use testhide::kit::Clock;
 use testhide_agent::AgentKey;
-use testhide_protocol::AgentId;
-use testhide_protocol::api::{Agent, AgentMode, Build, BuildState};
-use testhide_protocol::wire::{AgentMessage, PROTOCOL_VERSION, ServerMessage, challenge_text};
+use testhide_protocol::api::{Agent, AgentMode, Build, BuildState, HostMetrics, HostSample, Page};
+use testhide_protocol::wire::{
+    AgentMessage, Lease, PROTOCOL_VERSION, RecordBody, ServerMessage, challenge_text,
+};
+use testhide_protocol::{AgentId, BuildId, Timestamp};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// What the server answers an agent that introduces itself with this key.
-async fn knock(server: &TestServer, agent: AgentId, key: &AgentKey) -> ServerMessage {
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// An agent's connection, and what the server answers its introduction with this key.
+async fn introduce(server: &TestServer, agent: AgentId, key: &AgentKey) -> (Socket, ServerMessage) {
     let url = format!("{}/ws/agent", server.root.base().replace("http", "ws"));
     let (mut socket, _) = tokio_tungstenite::connect_async(&url)
         .await
@@ -35,7 +43,8 @@ async fn knock(server: &TestServer, agent: AgentId, key: &AgentKey) -> ServerMes
         .send(Message::Text(text.into()))
         .await
         .expect("it is sent");
-    next_message(&mut socket).await
+    let answer = next_message(&mut socket).await;
+    (socket, answer)
 }
 
 /// A job that ends when `gate` is there.
@@ -178,12 +187,12 @@ async fn a_new_key_takes_the_place_of_the_old_one() {
         .await
         .refused(401, "enrolment_token_invalid");
     // The new key opens the door, the old one does not any more.
-    let answer = knock(&server, id, &new).await;
+    let (_, answer) = introduce(&server, id, &new).await;
     assert!(
         matches!(answer, ServerMessage::Welcome { .. }),
         "{answer:?}"
     );
-    let answer = knock(&server, id, &old).await;
+    let (_, answer) = introduce(&server, id, &old).await;
     assert!(
         matches!(&answer, ServerMessage::Refused { code, .. } if code == "unknown_agent"),
         "{answer:?}"
@@ -222,4 +231,69 @@ async fn only_operators_change_agents() {
         .refused(422, "invalid_agent");
     let agent: Agent = anna.get("/agents/one").await.ok();
     assert_eq!(agent.mode, AgentMode::Ready);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn samples_of_a_machine_survive_a_restart() {
+    let clock = Clock::manual(Timestamp(1_800_000_000_000));
+    let server = TestServer::start_at(clock.clone(), &[]).await;
+    let key = AgentKey::load_or_create(&server.path("one.key")).expect("a key");
+    let id = server.enrol("one", &key).await;
+    let (mut socket, welcome) = introduce(&server, id, &key).await;
+    assert!(matches!(welcome, ServerMessage::Welcome { .. }));
+    let metrics = HostMetrics {
+        cpu_percent: 7,
+        load_hundredths: 42,
+        memory_used: 1,
+        memory_total: 2,
+        disk_free: 3,
+        disk_total: 4,
+    };
+    let lease = Lease {
+        build: BuildId::generate(),
+        attempt: 1,
+        fence: 1,
+    };
+    let beat = AgentMessage::Heartbeat {
+        time: Timestamp(5),
+        metrics: Some(metrics),
+    };
+    // A record under a right that nobody gave is answered: then the heartbeat before it was heard, too.
+    let stranger = AgentMessage::Record {
+        lease,
+        seq: 1,
+        body: RecordBody::SourceResolved {
+            commit: "ab".to_owned(),
+        },
+    };
+    for message in [beat, stranger] {
+        let text = serde_json::to_string(&message).expect("JSON");
+        socket
+            .send(Message::Text(text.into()))
+            .await
+            .expect("it is sent");
+    }
+    loop {
+        if let ServerMessage::Abandon { lease: told, .. } = next_message(&mut socket).await {
+            assert_eq!(told, lease);
+            break;
+        }
+    }
+    let seen: Agent = server.root.get("/agents/one").await.ok();
+    assert_eq!(seen.host.map(|host| host.metrics), Some(metrics));
+    server.app.agents.store_metrics().await.expect("a store");
+    clock.advance(Duration::from_secs(300));
+    server.app.agents.store_metrics().await.expect("a store");
+    drop(socket);
+    let server = server.restart().await;
+    let page: Page<HostSample> = server.root.get("/agents/one/metrics").await.ok();
+    assert_eq!(page.items.len(), 1);
+    assert_eq!(page.items[0].metrics, metrics);
+    let none: Page<HostSample> = server.root.get("/agents/one/metrics?minutes=4").await.ok();
+    assert!(none.items.is_empty(), "it is five minutes old");
+    server
+        .root
+        .get("/agents/one/metrics?minutes=1441")
+        .await
+        .refused(422, "invalid_minutes");
 }

@@ -19,6 +19,9 @@ pub(in crate::cli) enum AgentNoun {
     /// Show one of the server's agents
     #[command(before_help = "Example:\n  testhide agent show builder-1")]
     Show(AgentName),
+    /// Show how an agent's machine was
+    #[command(before_help = "Example:\n  testhide agent metrics builder-1 --minutes 240")]
+    Metrics(AgentMetrics),
     /// Let an agent end the builds that it has, and give it no more
     #[command(
         before_help = "Example:\n  testhide agent drain builder-1 --reason 'new disk tonight'"
@@ -48,6 +51,17 @@ pub(in crate::cli) struct AgentName {
     /// Name or id of the agent
     #[arg(value_name = "AGENT")]
     pub agent: String,
+}
+
+/// `agent metrics`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AgentMetrics {
+    /// Name or id of the agent
+    #[arg(value_name = "AGENT")]
+    pub agent: String,
+    /// How far back, up to a day
+    #[arg(long, value_name = "N", default_value = "60")]
+    pub minutes: u32,
 }
 
 /// `agent drain`, `agent disable`, `agent resume`

@@ -54,6 +54,7 @@ fn what_can_be_said() {
         "agent list -q",
         "agent token --no-input",
         "agent show one",
+        "agent metrics one --minutes 240",
         "agent drain one --reason why",
         "agent disable one",
         "agent resume one",

@@ -1,6 +1,6 @@
 //! The agents: who is there, who is silent, and what they work on.
 
-use testhide_protocol::api::Agent;
+use testhide_protocol::api::{Agent, HostSample};
 
 use super::common::{first_row, heading, mark_selected, nothing};
 use crate::model::Model;
@@ -87,12 +87,22 @@ fn about(model: &Model, canvas: &mut Canvas<'_>, agent: &Agent) {
         (None, filter) => format!("{} · filter {filter}", agent.name),
     };
     heading(canvas, 0, &title);
-    let known = format!(
+    let mut known = format!(
         "{} · version {} · enrolled {}",
         agent.platform,
         agent.version,
         words::moment(agent.enrolled_at)
     );
+    if let Some(HostSample { metrics, .. }) = &agent.host {
+        let share =
+            |part: u64, whole: u64| part.saturating_mul(100).checked_div(whole).unwrap_or(0);
+        known.push_str(&format!(
+            " · cpu {} % · memory {} % · disk {} % free",
+            metrics.cpu_percent,
+            share(metrics.memory_used, metrics.memory_total),
+            share(metrics.disk_free, metrics.disk_total),
+        ));
+    }
     canvas.text(1, 1, width, &known, Tone::Plain);
     let labels = format!("labels: {}", agent.labels.join(", "));
     let last = match &agent.mode_reason {

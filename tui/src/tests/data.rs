@@ -385,6 +385,7 @@ pub(crate) fn agents() -> Vec<Agent> {
                         attempt: 1,
                     })
                     .collect(),
+                host: None,
                 mode: AgentMode::Ready,
                 mode_reason: None,
                 mode_changed_by: None,
