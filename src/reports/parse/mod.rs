@@ -19,16 +19,22 @@ mod attempts;
 mod ctrf;
 mod detect;
 mod error;
+mod fill;
 mod format;
+mod held;
 mod input;
 mod junit;
 mod limits;
 mod model;
+mod nunit;
 mod output;
 mod read;
+mod testng;
+mod trx;
 mod walk;
 mod warnings;
 mod words;
+mod xunit;
 
 #[cfg(test)]
 mod tests;

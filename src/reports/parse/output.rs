@@ -34,6 +34,8 @@ pub(super) struct Output<'a> {
     pub(super) warnings: Warnings,
     /// What is known so far; counts are kept here, warnings are put in at the end.
     pub(super) summary: Summary,
+    /// Rows that the report does not count among its tests; negative: what it counts and is no row.
+    pub(super) uncounted: i64,
 }
 
 impl<'a> Output<'a> {
@@ -57,6 +59,7 @@ impl<'a> Output<'a> {
                 repaired: 0,
                 truncated: false,
             },
+            uncounted: 0,
         }
     }
 
@@ -68,6 +71,13 @@ impl<'a> Output<'a> {
         let line = case.report_line;
         self.summary.counts.add(case.outcome);
         self.sink.case(case).map_err(|_| Halt::Stopped { line })
+    }
+
+    /// Hands on a row made for a failure outside every test; no report counts those among its tests.
+    pub(super) fn case_of_suite(&mut self, case: ParsedCase) -> Result<(), Halt> {
+        self.case(case)?;
+        self.uncounted += 1;
+        Ok(())
     }
 
     /// Tells the sink of a suite that has ended.
@@ -124,10 +134,14 @@ impl<'a> Output<'a> {
                 self.truncated(line, || reason);
             }
         }
+        let found = self
+            .summary
+            .counts
+            .total
+            .saturating_add_signed(self.uncounted.saturating_neg());
         if let Some(declared) = self.summary.declared
-            && declared.total != self.summary.counts.total
+            && declared.total != found
         {
-            let found = self.summary.counts.total;
             self.warn(1, "declared_counts", "counted the cases", || {
                 format!(
                     "the report declares {} tests and holds {found}",

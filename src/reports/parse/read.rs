@@ -5,8 +5,11 @@ use std::io::{BufRead, Cursor, Read};
 use super::ctrf;
 use super::detect::{HEAD_BYTES, Head, look};
 use super::error::ParseError;
+use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
+use super::walk::Source;
+use super::{nunit, testng, trx, xunit};
 use crate::reports::parse::input::{Decoded, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 
@@ -49,8 +52,20 @@ pub fn parse<R: BufRead>(
         Head::Xml {
             format,
             single_quoted,
-        } => Junit::new(format, single_quoted, limits, sink)
-            .read(decoded, sniffed.declaration_ignored),
+        } => {
+            let source = Source {
+                input: decoded,
+                declaration_ignored: sniffed.declaration_ignored,
+            };
+            match format {
+                Format::Nunit2 | Format::Nunit3 => nunit::read(source, format, limits, sink),
+                Format::Xunit => xunit::read(source, limits, sink),
+                Format::Trx => trx::read(source, limits, sink),
+                Format::Testng => testng::read(source, limits, sink),
+                _ => Junit::new(format, single_quoted, limits, sink)
+                    .read(source.input, source.declaration_ignored),
+            }
+        }
         Head::Unknown { line, reason } => Err(ParseError::NotRecognised { line, reason }),
         Head::Doctype { line } => Err(ParseError::DoctypeRefused { line }),
     }

@@ -12,12 +12,13 @@ use std::io::BufRead;
 
 use super::error::ParseError;
 use super::format::Format;
-use super::input::{Decoded, Fault, Piece, Tag, Text, TextBuilder, Token, Xml};
+use super::input::{Decoded, Fault, Piece, Tag, Text, TextBuilder, Token, Xml, duration_to_ms};
 use super::limits::Limits;
 use super::model::Summary;
 use super::output::{Halt, Output};
 use super::read::Sink;
 use super::warnings::Repairs;
+use super::words::first_line;
 
 /// What a parser of one format makes of its elements.
 pub(super) trait Document {
@@ -98,6 +99,37 @@ impl<E: Copy + PartialEq> At<'_, '_, E> {
             read.push((name, value));
         }
         Attributes { read }
+    }
+
+    /// Adds to a list of a row or suite. Beyond the limit of properties it is left out with a warning.
+    pub(super) fn keep<T>(&mut self, list: &mut Vec<T>, item: T) {
+        let most = self.out.limits.properties;
+        if list.len() < most {
+            list.push(item);
+        } else {
+            self.warn("too_many_properties", "left out the rest", || {
+                format!("more than {most} properties, attachments or other details of one kind")
+            });
+        }
+    }
+
+    /// Adds to the properties of the report as a whole, up to the same limit.
+    pub(super) fn keep_of_run(&mut self, name: &str, value: String) {
+        let mut list = std::mem::take(&mut self.out.summary.properties);
+        self.keep(&mut list, (name.to_owned(), value));
+        self.out.summary.properties = list;
+    }
+
+    /// Reads a duration, as a clock or in seconds; what is none is left out with a warning.
+    pub(super) fn duration(&mut self, text: Option<String>) -> Option<u64> {
+        let text = text?;
+        let read = duration_to_ms(&text);
+        if read.is_none() {
+            self.warn("bad_duration", "left the duration out", || {
+                format!("`{}` is no duration", first_line(&text))
+            });
+        }
+        read
     }
 
     /// Warns about the line in hand.

@@ -12,5 +12,7 @@ pub(in crate::reports::parse) use clean::{Piece, TextBuilder};
 pub(in crate::reports::parse) use decode::{Decoded, decode_head, sniff};
 pub(in crate::reports::parse) use json::{Event, Fault, Json};
 pub(in crate::reports::parse) use json_value::{Budget, Value};
-pub(in crate::reports::parse) use scalar::{epoch_ms, float_ms, seconds_to_ms, timestamp};
+pub(in crate::reports::parse) use scalar::{
+    duration_to_ms, epoch_ms, float_ms, seconds_to_ms, timestamp,
+};
 pub(in crate::reports::parse) use xml::{Tag, Token, Xml};

@@ -1,0 +1,6 @@
+//! TestNG's own XML, `testng-results.xml`.
+
+mod method;
+mod read;
+
+pub(in crate::reports::parse) use read::read;

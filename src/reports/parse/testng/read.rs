@@ -1,0 +1,431 @@
+//! Which element means what where; rows of a class are put in order when it ends.
+//!
+//! TestNG sorts the rows of a class by their start, in milliseconds, so that a retried test may stand behind its last
+//! attempt. Rows therefore wait for the end of their class, as far as the budget goes.
+
+use std::collections::{HashMap, HashSet};
+use std::io::BufRead;
+use std::sync::Arc;
+
+use super::method::Method;
+use crate::reports::parse::error::ParseError;
+use crate::reports::parse::fill::{append, nested, property, short, text_of, trace_of};
+use crate::reports::parse::format::Format;
+use crate::reports::parse::held::Held;
+use crate::reports::parse::input::{Tag, Text, timestamp};
+use crate::reports::parse::limits::Limits;
+use crate::reports::parse::model::{Counts, ParsedCase, Repeat, SuiteInfo, Summary};
+use crate::reports::parse::output::{Halt, Output};
+use crate::reports::parse::read::Sink;
+use crate::reports::parse::walk::{self, Document, Keep, Source, walk};
+
+/// Memberships of groups that are remembered.
+const MOST_GROUPED: usize = 100_000;
+
+/// Reads a document into the sink.
+pub(in crate::reports::parse) fn read<R: BufRead>(
+    source: Source<R>,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ParseError> {
+    let document = TestNg {
+        suites: Vec::new(),
+        class: String::new(),
+        method: None,
+        rows: Held::new(),
+        run_output: None,
+        group: Arc::from(""),
+        groups: HashMap::new(),
+        grouped: 0,
+        named: None,
+    };
+    walk(source, Format::Testng, limits, sink, document)
+}
+
+/// What an element is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    Results,
+    Suite,
+    Test,
+    Class,
+    Method,
+    Param,
+    Value,
+    Exception,
+    Message,
+    Trace,
+    /// The stack without the frames of the framework.
+    ShortTrace,
+    ReporterOutput,
+    Line,
+    Attribute,
+    GroupOfTests,
+    /// Holds others and says nothing itself.
+    Group,
+    /// Not known.
+    Other,
+}
+
+pub(super) type At<'w, 'a> = walk::At<'w, 'a, Element>;
+
+/// What becomes of a row that waits.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// It was run again.
+    retried: bool,
+    /// A configuration method: no test, and not counted as one.
+    is_configuration: bool,
+}
+
+struct TestNg {
+    /// The suite and the test (a set of classes) that are open.
+    suites: Vec<SuiteInfo>,
+    class: String,
+    method: Option<Method>,
+    /// Rows of the class in hand.
+    rows: Held<Place>,
+    /// Output of the whole run, until a suite takes it.
+    run_output: Option<Text>,
+    group: Arc<str>,
+    /// Groups by class and method.
+    groups: HashMap<(String, String), Vec<Arc<str>>>,
+    grouped: usize,
+    /// Name of the attribute or unknown element in hand.
+    named: Option<String>,
+}
+
+impl Document for TestNg {
+    type Element = Element;
+
+    fn open(&mut self, at: &mut At<'_, '_>, tag: &Tag<'_>) -> Result<(Element, Keep), Halt> {
+        let in_other = at.parent() == Some(Element::Other);
+        Ok(match tag.name() {
+            b"testng-results" => {
+                results(at, tag);
+                (Element::Results, Keep::Nothing)
+            }
+            b"suite" => {
+                self.suite(at, tag);
+                (Element::Suite, Keep::Nothing)
+            }
+            b"test" => {
+                self.suite(at, tag);
+                (Element::Test, Keep::Nothing)
+            }
+            b"class" => {
+                let mut attributes = at.attributes(tag);
+                let name = attributes.take("name").unwrap_or_default();
+                self.class = match attributes.take("package") {
+                    Some(package) if package != "[default]" => format!("{package}.{name}"),
+                    _ => name,
+                };
+                (Element::Class, Keep::Nothing)
+            }
+            b"test-method" => {
+                self.emit(at)?;
+                self.method = Some(Method::new(at, tag, &self.class));
+                (Element::Method, Keep::Nothing)
+            }
+            b"group" => {
+                let mut attributes = at.attributes(tag);
+                self.group = attributes.take("name").unwrap_or_default().into();
+                (Element::GroupOfTests, Keep::Nothing)
+            }
+            b"method" if at.parent() == Some(Element::GroupOfTests) => {
+                let mut attributes = at.attributes(tag);
+                let (class, name) = (attributes.take("class"), attributes.take("name"));
+                self.join_group(class.unwrap_or_default(), name.unwrap_or_default());
+                (Element::Group, Keep::Nothing)
+            }
+            b"param" => {
+                // Some versions write the value as an attribute.
+                let mut attributes = at.attributes(tag);
+                if let (Some(method), Some(value)) = (&mut self.method, attributes.take("value")) {
+                    method.add_parameter(&value);
+                }
+                (Element::Param, Keep::Nothing)
+            }
+            b"value" => {
+                let mut attributes = at.attributes(tag);
+                if let Some(method) = &mut self.method
+                    && attributes.flag("is-null") == Some(true)
+                {
+                    method.add_parameter("null");
+                    return Ok((Element::Group, Keep::Nothing));
+                }
+                (Element::Value, Keep::Short)
+            }
+            b"exception" => {
+                let mut attributes = at.attributes(tag);
+                if let Some(method) = &mut self.method {
+                    method.case.kind = attributes.take("class");
+                }
+                (Element::Exception, Keep::Nothing)
+            }
+            b"message" => (Element::Message, Keep::Short),
+            b"full-stacktrace" => (Element::Trace, Keep::Long),
+            b"short-stacktrace" => (Element::ShortTrace, Keep::Long),
+            b"reporter-output" => (Element::ReporterOutput, Keep::Nothing),
+            b"line" => (Element::Line, Keep::Long),
+            b"attribute" => {
+                self.named = Some(at.attributes(tag).take("name").unwrap_or_default());
+                (Element::Attribute, Keep::Short)
+            }
+            b"groups" | b"params" | b"attributes" => (Element::Group, Keep::Nothing),
+            _ if in_other => (Element::Group, Keep::Nothing),
+            name => {
+                self.named = Some(String::from_utf8_lossy(name).into_owned());
+                (Element::Other, Keep::Short)
+            }
+        })
+    }
+
+    fn close(&mut self, at: &mut At<'_, '_>, element: Element, text: Text) -> Result<(), Halt> {
+        let limit = at.out.limits.text_bytes;
+        match (element, &mut self.method) {
+            (Element::Method, _) => self.emit(at)?,
+            (Element::Class, _) => {
+                self.emit(at)?;
+                self.release(at.out)?;
+            }
+            (Element::Suite | Element::Test, _) => {
+                self.emit(at)?;
+                self.release(at.out)?;
+                if let Some(mut suite) = self.suites.pop() {
+                    if element == Element::Suite {
+                        suite.stdout = self.run_output.take();
+                        (self.groups, self.grouped) = (HashMap::new(), 0);
+                    }
+                    at.out.suite(suite);
+                }
+            }
+            (Element::Value, Some(method)) => method.add_parameter(text.value.trim()),
+            (Element::Message, Some(method)) => method.case.message = short(&text),
+            (Element::Trace, Some(method)) => method.case.trace = trace_of(text),
+            (Element::ShortTrace, Some(method)) if method.case.trace.is_none() => {
+                method.case.trace = trace_of(text);
+            }
+            (Element::Line, method) => {
+                let line = text_of(text.value.trim().to_owned());
+                match method {
+                    Some(method) => append(&mut method.case.stdout, line, limit),
+                    None => append(&mut self.run_output, line, limit),
+                }
+            }
+            (Element::Attribute, Some(method)) => {
+                if let (Some(name), Some(value)) = (self.named.take(), short(&text)) {
+                    property(at, &mut method.case, name, value);
+                }
+            }
+            (Element::Other, method) => {
+                if let (Some(name), Some(value)) = (self.named.take(), short(&text)) {
+                    match (method, self.suites.last_mut()) {
+                        (Some(method), _) => at.keep(&mut method.case.extra, (name, value)),
+                        (None, Some(suite)) => at.keep(&mut suite.properties, (name, value)),
+                        (None, None) => at.keep_of_run(&name, value),
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Output<'_>) -> Result<(), Halt> {
+        out.summary.reporter = Some("testng".to_owned());
+        self.release(out)
+    }
+}
+
+fn results(at: &mut At<'_, '_>, tag: &Tag<'_>) {
+    let mut attributes = at.attributes(tag);
+    // Sums of hostile numbers must not overflow.
+    let mut number = |name: &str| attributes.number(name).map(|count| count.min(1 << 40));
+    let (total, passed, failed, skipped) = (
+        number("total"),
+        number("passed"),
+        number("failed"),
+        number("skipped"),
+    );
+    at.out.summary.declared = total.map(|total| Counts {
+        total,
+        passed: passed.unwrap_or(0),
+        failed: failed.unwrap_or(0),
+        skipped: skipped.unwrap_or(0),
+        ..Counts::default()
+    });
+    for (name, value) in attributes.rest() {
+        at.keep_of_run(&name, value);
+    }
+}
+
+impl TestNg {
+    fn suite(&mut self, at: &mut At<'_, '_>, tag: &Tag<'_>) {
+        let mut attributes = at.attributes(tag);
+        let name = attributes.take("name").unwrap_or_default();
+        let mut time = |name: &str| attributes.take(name).and_then(|text| timestamp(&text));
+        let (began, finished) = (time("started-at"), time("finished-at"));
+        let summary = &mut at.out.summary;
+        summary.started_at = match (summary.started_at, began) {
+            (Some(known), Some(began)) => Some(known.min(began)),
+            (known, began) => known.or(began),
+        };
+        summary.finished_at = summary.finished_at.max(finished);
+        let no_name = Arc::from("");
+        let outer = self.suites.last().map_or(&no_name, |outer| &outer.name);
+        let mut suite = SuiteInfo {
+            name: nested(outer, &name),
+            timestamp: began,
+            duration_ms: attributes.number("duration-ms"),
+            ..SuiteInfo::default()
+        };
+        for pair in attributes.rest() {
+            at.keep(&mut suite.properties, pair);
+        }
+        self.suites.push(suite);
+    }
+
+    fn join_group(&mut self, class: String, name: String) {
+        if self.grouped < MOST_GROUPED {
+            self.grouped += 1;
+            let groups = self.groups.entry((class, name)).or_default();
+            groups.push(self.group.clone());
+        }
+    }
+
+    /// Lets the row in hand wait for the others of its class.
+    fn emit(&mut self, at: &mut At<'_, '_>) -> Result<(), Halt> {
+        let Some(method) = self.method.take() else {
+            return Ok(());
+        };
+        let place = Place {
+            retried: method.retried,
+            is_configuration: method.is_configuration,
+        };
+        let groups = self
+            .groups
+            .get(&(method.case.classname.clone(), method.method.clone()))
+            .cloned();
+        let Some(mut case) = method.finish(at) else {
+            return Ok(());
+        };
+        for group in groups.into_iter().flatten() {
+            at.keep(
+                &mut case.properties,
+                ("group".to_owned(), group.to_string()),
+            );
+        }
+        if let Some(suite) = self.suites.last_mut() {
+            case.suite = suite.name.clone();
+            suite.cases += 1;
+        }
+        if !self.rows.push(case, place) {
+            at.warn("many_rows", "put attempts in order part by part", || {
+                format!("class `{}` has too many rows to wait for all", self.class)
+            });
+            self.release(at.out)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on the rows that wait: retried ones before the last attempt of their test.
+    fn release(&mut self, out: &mut Output<'_>) -> Result<(), Halt> {
+        let mut rows = self.rows.take();
+        put_in_order(&mut rows);
+        for (case, place) in rows {
+            if place.is_configuration {
+                out.case_of_suite(case)?;
+            } else {
+                out.case(case)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves retried rows before the other rows of their test, and marks those that follow a retried one as attempts.
+fn put_in_order(rows: &mut Vec<(ParsedCase, Place)>) {
+    let retried: HashSet<String> = rows
+        .iter()
+        .filter(|(_, place)| place.retried)
+        .map(|(case, _)| case.name.clone())
+        .collect();
+    if retried.is_empty() {
+        return;
+    }
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, (case, _)) in rows.iter().enumerate() {
+        if retried.contains(&case.name) {
+            places.entry(&case.name).or_default().push(at);
+        }
+    }
+    // Each test keeps the places of its rows; only their order among each other changes.
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    for places in places.into_values() {
+        let (earlier, last): (Vec<usize>, Vec<usize>) =
+            places.iter().partition(|&&at| rows[at].1.retried);
+        for (place, from) in places.into_iter().zip(earlier.into_iter().chain(last)) {
+            order[place] = from;
+        }
+    }
+    let mut from: Vec<Option<(ParsedCase, Place)>> = rows.drain(..).map(Some).collect();
+    let mut seen: HashSet<String> = HashSet::new();
+    for at in order {
+        let Some((mut case, place)) = from[at].take() else {
+            continue;
+        };
+        if seen.contains(&case.name) {
+            case.repeat = Repeat::Attempt;
+        }
+        if place.retried {
+            seen.insert(case.name.clone());
+        } else {
+            seen.remove(&case.name);
+        }
+        rows.push((case, place));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retried_rows_come_first() {
+        let row = |name: &str, retried: bool, line: u64| {
+            let case = ParsedCase {
+                name: name.to_owned(),
+                report_line: line,
+                ..ParsedCase::default()
+            };
+            let place = Place {
+                retried,
+                ..Place::default()
+            };
+            (case, place)
+        };
+        let mut rows = vec![
+            row("a", false, 1),
+            row("b", false, 2),
+            row("a", true, 3),
+            row("c", false, 4),
+            row("a", true, 5),
+            row("c", false, 6),
+        ];
+        put_in_order(&mut rows);
+        let found: Vec<_> = rows
+            .iter()
+            .map(|(case, _)| (case.report_line, case.repeat == Repeat::Attempt))
+            .collect();
+        let expected = [
+            (3, false),
+            (2, false),
+            (5, true),
+            (4, false),
+            (1, true),
+            (6, false),
+        ];
+        assert_eq!(found, expected);
+    }
+}
