@@ -17,6 +17,8 @@ pub(super) enum Halt {
     Stopped { line: u64 },
     /// There are more cases than the limit.
     Full,
+    /// The document declares a document type.
+    Doctype { line: u64 },
 }
 
 impl From<Fault> for Halt {
@@ -100,6 +102,7 @@ impl<'a> Output<'a> {
         match end {
             Ok(()) => {}
             Err(Halt::Stopped { line }) => return Err(ParseError::Stopped { line }),
+            Err(Halt::Doctype { line }) => return Err(ParseError::DoctypeRefused { line }),
             Err(Halt::Full) => {
                 self.summary.truncated = true;
                 let most = self.limits.cases;
