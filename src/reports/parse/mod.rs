@@ -48,5 +48,5 @@ pub use limits::{Limits, Stop};
 pub use model::{
     Counts, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
 };
-pub use read::{Sink, parse};
+pub use read::{Sink, parse, parse_as};
 pub use warnings::Warning;

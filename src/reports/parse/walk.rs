@@ -10,6 +10,7 @@
 
 use std::io::BufRead;
 
+use super::detect::format_of_root;
 use super::error::ParseError;
 use super::format::Format;
 use super::input::{Decoded, Fault, Piece, Tag, Text, TextBuilder, Token, Xml, duration_to_ms};
@@ -204,7 +205,7 @@ pub(super) struct Source<R> {
 /// Reads a document of `format` from `source` into `sink`.
 ///
 /// # Errors
-/// As [`super::parse`].
+/// As [`super::parse_as`].
 pub(super) fn walk<R: BufRead, D: Document>(
     source: Source<R>,
     format: Format,
@@ -226,13 +227,20 @@ pub(super) fn walk<R: BufRead, D: Document>(
         open: Vec::new(),
         too_deep: 0,
         too_deep_told: false,
+        root_seen: false,
         repairs: Repairs::at_line(1),
     };
     let mut end = walk.tokens(&mut xml);
     if let Err(Halt::Broken(Fault::Ended)) = end {
         end = walk.unwind(0, true).and(end);
     }
-    let mut repairs = walk.repairs;
+    let (mut repairs, root_seen) = (walk.repairs, walk.root_seen);
+    if end.is_ok() && !root_seen && out.summary.counts.total == 0 {
+        return Err(ParseError::NotRecognised {
+            line: 1,
+            reason: format!("no element of `{}`", format.as_str()),
+        });
+    }
     if matches!(end, Ok(()) | Err(Halt::Broken(Fault::Ended))) {
         end = document.end(&mut out).and(end);
     }
@@ -270,6 +278,8 @@ struct Walk<'w, 'a, D: Document> {
     /// Elements open below the depth limit.
     too_deep: u64,
     too_deep_told: bool,
+    /// An element was there that documents of the format have for their root.
+    root_seen: bool,
     repairs: Repairs,
 }
 
@@ -320,6 +330,7 @@ impl<D: Document> Walk<'_, '_, D> {
             self.too_deep += 1;
             return Ok(());
         }
+        self.root_seen |= format_of_root(tag) == Some(self.out.summary.format);
         let (element, keep) = self.document.open(
             &mut At {
                 around: &self.elements,
@@ -457,6 +468,8 @@ mod tests {
 
     fn walked(text: &str, limits: &Limits) -> (String, Result<Summary, ParseError>) {
         let mut notes = String::new();
+        // A root of the format, so that it is recognised.
+        let text = format!("<test-run/>{text}");
         let source = Source {
             input: Decoded::new(text.as_bytes(), sniff(text.as_bytes())),
             declaration_ignored: false,
@@ -468,7 +481,25 @@ mod tests {
             &mut Nobody,
             Notes(&mut notes),
         );
-        (notes, end)
+        (notes.replacen("(t<.t)", "", 1), end)
+    }
+
+    #[test]
+    fn a_document_of_something_else() {
+        let mut notes = String::new();
+        let text = b"<a><b/></a>";
+        let source = Source {
+            input: Decoded::new(&text[..], sniff(text)),
+            declaration_ignored: false,
+        };
+        let end = walk(
+            source,
+            Format::Nunit3,
+            &Limits::default(),
+            &mut Nobody,
+            Notes(&mut notes),
+        );
+        assert_eq!(end.expect_err("is none").code(), "report_not_recognised");
     }
 
     #[test]

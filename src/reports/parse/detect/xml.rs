@@ -62,7 +62,7 @@ pub(super) fn look_at_xml(head: &[u8]) -> Head {
 }
 
 /// The format whose documents have this root.
-fn format_of_root(tag: &Tag<'_>) -> Option<Format> {
+pub(in crate::reports::parse) fn format_of_root(tag: &Tag<'_>) -> Option<Format> {
     let name = tag.name();
     let junit = [&b"testsuites"[..], b"testsuite", b"testcase"];
     if junit.iter().any(|known| name.eq_ignore_ascii_case(known)) {

@@ -9,7 +9,7 @@ mod xml;
 
 pub use clean::Text;
 pub(in crate::reports::parse) use clean::{Piece, TextBuilder};
-pub(in crate::reports::parse) use decode::{Decoded, decode_head, sniff};
+pub(in crate::reports::parse) use decode::{Decoded, Sniffed, decode_head, sniff};
 pub(in crate::reports::parse) use json::{Event, Fault, Json};
 pub(in crate::reports::parse) use json_value::{Budget, Value};
 pub(in crate::reports::parse) use scalar::{

@@ -183,9 +183,10 @@ impl Nunit {
             let (date, time) = (attributes.take("date"), attributes.take("time"));
             summary.finished_at = stamp(date, time);
         } else {
-            let date = attributes.take("run-date");
-            summary.started_at = stamp(date.clone(), attributes.take("start-time"));
-            summary.finished_at = stamp(date, attributes.take("end-time"));
+            let (start, end) = (attributes.take("start-time"), attributes.take("end-time"));
+            // The first of version 3 wrote the date apart.
+            summary.started_at = stamp(attributes.take("run-date"), start);
+            summary.finished_at = stamp(None, end);
             summary.reporter_version = attributes.take("engine-version");
         }
         // The name is a path; what else is said of the run stays with it.

@@ -66,6 +66,16 @@ impl Method {
         }
     }
 
+    /// Whether the row looks like one that was run again, in reports that do not say so.
+    pub(super) fn is_perhaps_retried(&self) -> bool {
+        self.status == "SKIP"
+            && self
+                .case
+                .kind
+                .as_deref()
+                .is_some_and(|kind| kind != "org.testng.SkipException")
+    }
+
     /// Adds a parameter to the name, as far as there is room.
     pub(super) fn add_parameter(&mut self, value: &str) {
         let value = without_address(value);

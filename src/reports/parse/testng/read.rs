@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use super::method::Method;
 use crate::reports::parse::error::ParseError;
-use crate::reports::parse::fill::{append, nested, property, short, text_of, trace_of};
+use crate::reports::parse::fill::{append, nested, property, short, text_of};
 use crate::reports::parse::format::Format;
 use crate::reports::parse::held::Held;
 use crate::reports::parse::input::{Tag, Text, timestamp};
 use crate::reports::parse::limits::Limits;
-use crate::reports::parse::model::{Counts, ParsedCase, Repeat, SuiteInfo, Summary};
+use crate::reports::parse::model::{Counts, Outcome, ParsedCase, Repeat, SuiteInfo, Summary};
 use crate::reports::parse::output::{Halt, Output};
 use crate::reports::parse::read::Sink;
 use crate::reports::parse::walk::{self, Document, Keep, Source, walk};
@@ -33,6 +33,8 @@ pub(in crate::reports::parse) fn read<R: BufRead>(
         class: String::new(),
         method: None,
         rows: Held::new(),
+        marks_retries: false,
+        tolerated: 0,
         run_output: None,
         group: Arc::from(""),
         groups: HashMap::new(),
@@ -74,6 +76,8 @@ pub(super) type At<'w, 'a> = walk::At<'w, 'a, Element>;
 struct Place {
     /// It was run again.
     retried: bool,
+    /// It was skipped with an exception that asks for no skip: perhaps run again.
+    perhaps_retried: bool,
     /// A configuration method: no test, and not counted as one.
     is_configuration: bool,
 }
@@ -85,6 +89,10 @@ struct TestNg {
     method: Option<Method>,
     /// Rows of the class in hand.
     rows: Held<Place>,
+    /// The report says which rows were retried.
+    marks_retries: bool,
+    /// Rows that failed within the percentage that their test may.
+    tolerated: u64,
     /// Output of the whole run, until a suite takes it.
     run_output: Option<Text>,
     group: Arc<str>,
@@ -102,7 +110,7 @@ impl Document for TestNg {
         let in_other = at.parent() == Some(Element::Other);
         Ok(match tag.name() {
             b"testng-results" => {
-                results(at, tag);
+                self.marks_retries = results(at, tag);
                 (Element::Results, Keep::Nothing)
             }
             b"suite" => {
@@ -202,9 +210,9 @@ impl Document for TestNg {
             }
             (Element::Value, Some(method)) => method.add_parameter(text.value.trim()),
             (Element::Message, Some(method)) => method.case.message = short(&text),
-            (Element::Trace, Some(method)) => method.case.trace = trace_of(text),
+            (Element::Trace, Some(method)) => method.case.trace = stack(&text),
             (Element::ShortTrace, Some(method)) if method.case.trace.is_none() => {
-                method.case.trace = trace_of(text);
+                method.case.trace = stack(&text);
             }
             (Element::Line, method) => {
                 let line = text_of(text.value.trim().to_owned());
@@ -234,12 +242,34 @@ impl Document for TestNg {
 
     fn end(&mut self, out: &mut Output<'_>) -> Result<(), Halt> {
         out.summary.reporter = Some("testng".to_owned());
-        self.release(out)
+        self.release(out)?;
+        // Up to version 6 the total leaves tolerated failures out.
+        let rows = i64::try_from(out.summary.counts.total).unwrap_or(i64::MAX) - out.uncounted;
+        if let (Some(declared), Ok(tolerated)) =
+            (out.summary.declared, i64::try_from(self.tolerated))
+            && i64::try_from(declared.total) == Ok(rows - tolerated)
+        {
+            out.uncounted += tolerated;
+        }
+        Ok(())
     }
 }
 
-fn results(at: &mut At<'_, '_>, tag: &Tag<'_>) {
+/// A stack without the indentation of the document around it.
+fn stack(text: &Text) -> Option<Text> {
+    let value = short(text)?;
+    let trimmed = (text.value.len() - value.len()) as u64;
+    Some(Text {
+        bytes: text.bytes.saturating_sub(trimmed),
+        cut: text.cut,
+        value,
+    })
+}
+
+/// Reads what the report counts; whether it counts retried rows too.
+fn results(at: &mut At<'_, '_>, tag: &Tag<'_>) -> bool {
     let mut attributes = at.attributes(tag);
+    let retried = attributes.take("retried");
     // Sums of hostile numbers must not overflow.
     let mut number = |name: &str| attributes.number(name).map(|count| count.min(1 << 40));
     let (total, passed, failed, skipped) = (
@@ -255,9 +285,14 @@ fn results(at: &mut At<'_, '_>, tag: &Tag<'_>) {
         skipped: skipped.unwrap_or(0),
         ..Counts::default()
     });
+    let marks_retries = retried.is_some();
+    if let Some(retried) = retried {
+        at.keep_of_run("retried", retried);
+    }
     for (name, value) in attributes.rest() {
         at.keep_of_run(&name, value);
     }
+    marks_retries
 }
 
 impl TestNg {
@@ -301,6 +336,7 @@ impl TestNg {
         };
         let place = Place {
             retried: method.retried,
+            perhaps_retried: method.is_perhaps_retried(),
             is_configuration: method.is_configuration,
         };
         let groups = self
@@ -310,6 +346,7 @@ impl TestNg {
         let Some(mut case) = method.finish(at) else {
             return Ok(());
         };
+        self.tolerated += u64::from(case.outcome == Outcome::KnownIssue);
         for group in groups.into_iter().flatten() {
             at.keep(
                 &mut case.properties,
@@ -332,6 +369,9 @@ impl TestNg {
     /// Hands on the rows that wait: retried ones before the last attempt of their test.
     fn release(&mut self, out: &mut Output<'_>) -> Result<(), Halt> {
         let mut rows = self.rows.take();
+        if !self.marks_retries {
+            mark_retries(&mut rows);
+        }
         put_in_order(&mut rows);
         for (case, place) in rows {
             if place.is_configuration {
@@ -341,6 +381,22 @@ impl TestNg {
             }
         }
         Ok(())
+    }
+}
+
+/// Up to version 6 nothing marks a retried row: it is skipped with the exception that it failed with, and the same test
+/// ends another way in another row.
+fn mark_retries(rows: &mut [(ParsedCase, Place)]) {
+    let ended: HashSet<String> = rows
+        .iter()
+        .filter(|(case, _)| case.outcome != Outcome::Skipped)
+        .map(|(case, _)| case.name.clone())
+        .collect();
+    for (case, place) in rows {
+        if place.perhaps_retried && ended.contains(&case.name) {
+            place.retried = true;
+            case.outcome = Outcome::Failed;
+        }
     }
 }
 

@@ -68,8 +68,10 @@ impl Definition {
                     None => class,
                 };
                 self.method = attributes.take("name").unwrap_or_default();
+                // The storage is the same path in lower case.
                 if let Some(path) = attributes.take("codeBase")
-                    && self.assembly.is_empty()
+                    && (self.assembly.is_empty()
+                        || self.assembly.eq_ignore_ascii_case(base_name(&path)))
                 {
                     self.assembly = base_name(&path).into();
                 }
@@ -147,6 +149,8 @@ pub(super) struct Definitions {
     held: Held<bool>,
     /// Which of them wait for an id, of a test or an execution.
     waiting: HashMap<Id, Vec<usize>>,
+    /// The first assembly that a definition names.
+    assembly: Arc<str>,
     complete: bool,
     /// The budget was used up: nothing waits any more.
     overflowed: bool,
@@ -158,6 +162,7 @@ impl Default for Definitions {
             known: HashMap::new(),
             held: Held::new(),
             waiting: HashMap::new(),
+            assembly: Arc::from(""),
             complete: false,
             overflowed: false,
         }
@@ -170,8 +175,16 @@ impl Definitions {
         self.complete = true;
     }
 
+    /// The first assembly that a definition names; empty if none does.
+    pub(super) fn assembly(&self) -> &Arc<str> {
+        &self.assembly
+    }
+
     /// Takes a definition, for the results that wait for it or for those to come.
     pub(super) fn add(&mut self, definition: Definition) {
+        if self.assembly.is_empty() {
+            self.assembly = definition.assembly.clone();
+        }
         let ids = definition
             .id
             .into_iter()

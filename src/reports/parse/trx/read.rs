@@ -122,7 +122,7 @@ impl Document for Trx {
                 }
                 (Element::Group, Keep::Nothing)
             }
-            b"Description" if self.definition.is_some() => (Element::Description, Keep::Short),
+            b"Description" if at.inside(Element::Definition) => (Element::Description, Keep::Short),
             b"Workitem" | b"WorkItem" => (Element::WorkItem, Keep::Short),
             b"Key" => (Element::Key, Keep::Short),
             b"Value" => (Element::Value, Keep::Short),
@@ -231,7 +231,7 @@ impl Document for Trx {
 
     fn end(&mut self, out: &mut Output<'_>) -> Result<(), Halt> {
         self.definitions.release(out)?;
-        self.run.end(out)
+        self.run.end(out, self.definitions.assembly())
     }
 }
 

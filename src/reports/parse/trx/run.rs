@@ -1,5 +1,7 @@
 //! What is said of the run as a whole: its times, what it counts, and errors that belong to no test.
 
+use std::sync::Arc;
+
 use super::outcome::{is_failure_of_run, outcome_of};
 use super::read::At;
 use crate::reports::parse::fill::{OF_SUITE, append, row};
@@ -113,7 +115,7 @@ impl Run {
     }
 
     /// Tells of the run, and makes a row for its own failure when no test shows any.
-    pub(super) fn end(&mut self, out: &mut Output<'_>) -> Result<(), Halt> {
+    pub(super) fn end(&mut self, out: &mut Output<'_>, assembly: &Arc<str>) -> Result<(), Halt> {
         out.summary.reporter = Some("vstest".to_owned());
         self.settle_counts(out);
         let failed = self.whole && is_failure_of_run(&self.outcome);
@@ -124,6 +126,8 @@ impl Run {
                 None => format!("the run ended as `{}`, and no test says why", self.outcome),
             };
             out.case_of_suite(ParsedCase {
+                suite: assembly.clone(),
+                classname: assembly.to_string(),
                 name: OF_SUITE.to_owned(),
                 outcome: Outcome::Error,
                 message: Some(message),
@@ -155,7 +159,7 @@ impl Run {
     fn settle_counts(&self, out: &mut Output<'_>) {
         let rows = out.summary.counts.total;
         if let Some(declared) = out.summary.declared
-            && declared.total == rows + self.parents
+            && declared.total == rows.saturating_add(self.parents)
         {
             out.uncounted -= i64::try_from(self.parents).unwrap_or(0);
         }

@@ -92,13 +92,15 @@ impl Document for Xunit {
                 let mut attributes = at.attributes(tag);
                 let (kind, name) = (attributes.take("type"), attributes.take("name"));
                 let kind = kind.unwrap_or_else(|| "error".to_owned());
+                // Assemblies are named by their path, which is another one on every machine.
+                let name = name.filter(|_| kind != "assembly-cleanup");
                 self.test = Some(error_row(at, &kind, name.unwrap_or(self.place())));
                 (Element::Error, Keep::Nothing)
             }
             b"failure" => {
                 if self.test.is_none() {
                     // v1 puts the failure of a fixture straight into the class.
-                    self.test = Some(error_row(at, "class", self.place()));
+                    self.test = Some(error_row(at, "suite", self.place()));
                 }
                 let mut attributes = at.attributes(tag);
                 if let Some(test) = &mut self.test {
