@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn clocks() {
         let check = |text: &str, expected: Option<u64>| {
-            assert_eq!(duration_to_ms(text), expected, "{text}")
+            assert_eq!(duration_to_ms(text), expected, "{text}");
         };
         check("00:00:01.2345678", Some(1235));
         check("01:02:03", Some(3_723_000));

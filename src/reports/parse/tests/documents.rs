@@ -131,9 +131,11 @@ fn around_a_text() -> [(Format, &'static str, &'static str); 5] {
 #[test]
 fn a_text_of_fifty_megabytes_is_cut() {
     for (format, before, after) in around_a_text() {
-        let part = b"all work & no play\n";
+        // Five of them would take long without optimisation; rows of this format wait for their definitions.
+        let megabytes = if format == Format::Trx { 50 } else { 5 };
+        let part = b"all work and no play\n";
         let huge = Endless { part, offset: 0 };
-        let lines = (50 << 20) / part.len() as u64;
+        let lines = (megabytes << 20) / part.len() as u64;
         let input = before
             .as_bytes()
             .chain(huge.take(lines * part.len() as u64))
@@ -149,8 +151,9 @@ fn a_text_of_fifty_megabytes_is_cut() {
             ("C", "t", Outcome::Failed)
         );
         let trace: &Text = case.trace.as_ref().expect("has a trace");
-        assert!(trace.cut > 49 << 20 && trace.value.len() < 600 << 10);
-        assert!(trace.bytes > 49 << 20);
+        assert!(trace.value.len() < 600 << 10, "{format:?}");
+        assert!(trace.bytes > (megabytes - 1) << 20, "{format:?}");
+        assert!(trace.cut > (megabytes - 1) << 20, "{format:?}");
     }
 }
 

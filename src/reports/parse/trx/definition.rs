@@ -8,6 +8,7 @@ use super::result::{Id, Ids};
 use crate::reports::parse::fill::{base_name, split_full_name};
 use crate::reports::parse::held::Held;
 use crate::reports::parse::input::Tag;
+use crate::reports::parse::limits::Limits;
 use crate::reports::parse::model::ParsedCase;
 use crate::reports::parse::output::{Halt, Output};
 
@@ -92,8 +93,8 @@ impl Definition {
         }
     }
 
-    /// Gives a row what is said of its test.
-    fn apply(&self, case: &mut ParsedCase) {
+    /// Gives a row what is said of its test; no list becomes longer than `most`.
+    fn apply(&self, case: &mut ParsedCase, most: usize) {
         case.suite = self.assembly.clone();
         if self.class.is_empty() {
             split(case);
@@ -111,9 +112,9 @@ impl Definition {
             case.extra.push(("method".to_owned(), method.to_owned()));
         }
         case.docstring.clone_from(&self.description);
-        case.tickets.extend_from_slice(&self.tickets);
-        case.properties.extend_from_slice(&self.properties);
-        case.extra.extend_from_slice(&self.extra);
+        extend(&mut case.tickets, &self.tickets, most);
+        extend(&mut case.properties, &self.properties, most);
+        extend(&mut case.extra, &self.extra, most);
     }
 
     fn bytes(&self) -> usize {
@@ -132,6 +133,11 @@ impl Definition {
                 .map(|(name, value)| name.capacity() + value.capacity() + 48)
                 .sum::<usize>()
     }
+}
+
+fn extend<T: Clone>(list: &mut Vec<T>, more: &[T], most: usize) {
+    let room = most.saturating_sub(list.len()).min(more.len());
+    list.extend_from_slice(&more[..room]);
 }
 
 /// Class and name from the display name alone.
@@ -181,7 +187,7 @@ impl Definitions {
     }
 
     /// Takes a definition, for the results that wait for it or for those to come.
-    pub(super) fn add(&mut self, definition: Definition) {
+    pub(super) fn add(&mut self, definition: Definition, limits: &Limits) {
         if self.assembly.is_empty() {
             self.assembly = definition.assembly.clone();
         }
@@ -196,7 +202,7 @@ impl Definitions {
             let (case, placed) = &mut rows[*index];
             awaited = true;
             if !std::mem::replace(placed, true) {
-                definition.apply(case);
+                definition.apply(case, limits.properties);
             }
         }
         if awaited || self.overflowed || !self.held.has_room() {
@@ -219,7 +225,7 @@ impl Definitions {
         let Ids { test, execution } = ids;
         let mut both = test.into_iter().chain(execution);
         if let Some(definition) = both.clone().find_map(|id| self.known.get(&id)) {
-            definition.apply(&mut case);
+            definition.apply(&mut case, out.limits.properties);
             return out.case(case);
         }
         if self.complete || self.overflowed || both.clone().next().is_none() {

@@ -179,7 +179,7 @@ impl Document for Trx {
             (Element::StdErr, None) => append(&mut self.run.stderr, text, limit),
             (Element::Definition, _) => {
                 if let Some(definition) = self.definition.take() {
-                    self.definitions.add(definition);
+                    self.definitions.add(definition, at.out.limits);
                 }
             }
             (Element::Definitions, _) => {

@@ -152,10 +152,8 @@ impl Document for Xunit {
                     at.out.suite(suite);
                 }
             }
-            (Element::Message | Element::Reason, Some(test)) => {
-                if test.case.message.is_none() {
-                    test.case.message = short(&text);
-                }
+            (Element::Message | Element::Reason, Some(test)) if test.case.message.is_none() => {
+                test.case.message = short(&text);
             }
             (Element::Trace, Some(test)) => append_trace(&mut test.case.trace, text, limit),
             (Element::Output, Some(test)) => append(&mut test.case.stdout, text, limit),
