@@ -19,15 +19,22 @@ mod attempts;
 mod ctrf;
 mod detect;
 mod error;
+mod fill;
 mod format;
+mod held;
 mod input;
 mod junit;
 mod limits;
 mod model;
+mod nunit;
 mod output;
 mod read;
+mod testng;
+mod trx;
+mod walk;
 mod warnings;
 mod words;
+mod xunit;
 
 #[cfg(test)]
 mod tests;
@@ -41,5 +48,5 @@ pub use limits::{Limits, Stop};
 pub use model::{
     Counts, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
 };
-pub use read::{Sink, parse};
+pub use read::{Sink, parse, parse_as};
 pub use warnings::Warning;

@@ -7,3 +7,4 @@ mod xml;
 
 pub use look::detect;
 pub(in crate::reports::parse) use look::{HEAD_BYTES, Head, look};
+pub(in crate::reports::parse) use xml::format_of_root;

@@ -9,8 +9,10 @@ mod xml;
 
 pub use clean::Text;
 pub(in crate::reports::parse) use clean::{Piece, TextBuilder};
-pub(in crate::reports::parse) use decode::{Decoded, decode_head, sniff};
+pub(in crate::reports::parse) use decode::{Decoded, Sniffed, decode_head, sniff};
 pub(in crate::reports::parse) use json::{Event, Fault, Json};
 pub(in crate::reports::parse) use json_value::{Budget, Value};
-pub(in crate::reports::parse) use scalar::{epoch_ms, float_ms, seconds_to_ms, timestamp};
+pub(in crate::reports::parse) use scalar::{
+    duration_to_ms, epoch_ms, float_ms, seconds_to_ms, timestamp,
+};
 pub(in crate::reports::parse) use xml::{Tag, Token, Xml};

@@ -72,6 +72,8 @@ pub(in crate::reports::parse) struct Junit<'a> {
     counts: Counts,
     warnings: Warnings,
     repairs: Repairs,
+    /// An element of a report was met.
+    recognised: bool,
     full: bool,
 }
 
@@ -95,6 +97,7 @@ impl<'a> Junit<'a> {
             counts: Counts::default(),
             warnings: Warnings::new(limits.warnings),
             repairs: Repairs::at_line(1),
+            recognised: false,
             full: false,
         }
     }
@@ -167,6 +170,7 @@ impl<'a> Junit<'a> {
             return Ok(());
         }
         let kind = self.kind(tag.name());
+        self.recognised |= matches!(kind, Kind::Root | Kind::Suite | Kind::Case);
         match kind {
             Kind::Root => self.suites.root(tag, &mut self.repairs),
             Kind::Suite => {
@@ -385,6 +389,12 @@ impl<'a> Junit<'a> {
 
     fn finish(mut self, unfinished: bool) -> Result<Summary, ParseError> {
         let line = self.repairs.line.max(1);
+        if !self.recognised {
+            return Err(ParseError::NotRecognised {
+                line: 1,
+                reason: "no element of a JUnit report".to_owned(),
+            });
+        }
         let truncated = unfinished || !self.stack.is_empty();
         if self.full {
             self.warnings
