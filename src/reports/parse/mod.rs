@@ -26,6 +26,7 @@ mod limits;
 mod model;
 mod output;
 mod read;
+mod robot;
 mod walk;
 mod warnings;
 mod words;

@@ -8,6 +8,8 @@ use super::error::ParseError;
 use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
+use super::robot::Robot;
+use super::walk;
 use crate::reports::parse::input::{Decoded, Sniffed, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 
@@ -109,6 +111,13 @@ impl<R: BufRead> Source<R> {
                 );
                 Junit::new(format, single_quoted, limits, sink)
                     .read(decoded, sniffed.declaration_ignored)
+            }
+            Format::Robot => {
+                let source = walk::Source {
+                    input: decoded,
+                    declaration_ignored: sniffed.declaration_ignored,
+                };
+                walk::walk(source, format, limits, sink, Robot::default())
             }
             Format::Ctrf => ctrf::read(decoded, limits, sink),
             _ => Err(ParseError::NotRecognised {

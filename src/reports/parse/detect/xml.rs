@@ -15,7 +15,9 @@ pub(super) fn look_at_xml(head: &[u8]) -> Head {
         match token {
             Token::Declaration if !root_seen => return Head::Doctype { line },
             Token::Start(tag) if !root_seen => {
-                if !is_root(tag.name()) {
+                if tag.name() == b"robot" {
+                    format = Format::Robot;
+                } else if !is_root(tag.name()) {
                     let name: String = String::from_utf8_lossy(tag.name())
                         .chars()
                         .take(60)
@@ -30,7 +32,7 @@ pub(super) fn look_at_xml(head: &[u8]) -> Head {
                     format = Format::Testhide;
                 }
             }
-            Token::Start(tag) if is_testhide(&tag) => {
+            Token::Start(tag) if format == Format::Junit && is_testhide(&tag) => {
                 format = Format::Testhide;
                 break;
             }

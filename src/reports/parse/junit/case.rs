@@ -23,6 +23,9 @@ pub(in crate::reports::parse) enum Class {
 /// Name of a row that has none.
 const UNNAMED: &str = "(unnamed)";
 
+/// Bytes of an unknown element's name that are kept.
+const LONGEST_ELEMENT: usize = 100;
+
 /// Name of the row made for a failure that a suite carries itself; jest's reporter uses the same.
 const OF_SUITE: &str = "(suite)";
 
@@ -96,7 +99,8 @@ impl CaseBuilder {
                 b"timestamp" | b"started-at" | b"start-time" => case.started_at = timestamp(&value),
                 b"fail_id" if !value.is_empty() => case.fail_id = Some(value),
                 b"test_resolution" if !value.is_empty() => case.resolution = Some(value),
-                b"fail_id" | b"file" | b"test_resolution" => {}
+                // Node repeats the message of the failure there.
+                b"fail_id" | b"file" | b"filepath" | b"test_resolution" | b"failure" => {}
                 b"status" | b"result" => {
                     builder.status.push(' ');
                     builder.status.push_str(&value.to_ascii_lowercase());
@@ -181,9 +185,12 @@ impl CaseBuilder {
         };
         let before = name.to_ascii_lowercase().starts_with(b"flaky");
         let kind = some(kind).or_else(|| exception_kind(&message));
+        let time = tag.attributes().find(|(name, _)| *name == b"time");
         self.retry = Some((
             RetryAttempt {
                 outcome,
+                duration_ms: time
+                    .and_then(|(_, value)| seconds_to_ms(std::str::from_utf8(value).ok()?)),
                 kind,
                 message: some(message),
                 ..RetryAttempt::default()
@@ -227,18 +234,17 @@ impl CaseBuilder {
 
     /// Standard output, of the attempt in hand or of the case.
     pub(in crate::reports::parse) fn stdout(&mut self, text: Text, of_retry: bool) {
+        attachments_in(&text.value, &mut self.case.attachments, self.list_limit);
         let slot = match (&mut self.retry, of_retry) {
             (Some((retry, _)), true) => &mut retry.stdout,
-            _ => {
-                attachments_in(&text.value, &mut self.case.attachments, self.list_limit);
-                &mut self.case.stdout
-            }
+            _ => &mut self.case.stdout,
         };
         join(slot, text, self.text_bytes);
     }
 
     /// Standard error, of the attempt in hand or of the case.
     pub(in crate::reports::parse) fn stderr(&mut self, text: Text, of_retry: bool) {
+        attachments_in(&text.value, &mut self.case.attachments, self.list_limit);
         let slot = match (&mut self.retry, of_retry) {
             (Some((retry, _)), true) => &mut retry.stderr,
             _ => &mut self.case.stderr,
@@ -276,6 +282,7 @@ impl CaseBuilder {
     /// A child that is not known.
     pub(in crate::reports::parse) fn unknown(&mut self, name: &[u8], text: Text) {
         if !text.value.trim().is_empty() && self.case.extra.len() < self.list_limit {
+            let name = &name[..name.len().min(LONGEST_ELEMENT)];
             self.case
                 .extra
                 .push((String::from_utf8_lossy(name).into_owned(), text.value));
@@ -300,6 +307,7 @@ impl CaseBuilder {
                 self.case.outcome = match class {
                     Class::Failure => Outcome::Failed,
                     Class::Error => Outcome::Error,
+                    Class::Skipped if never_ran(&status, &message) => Outcome::NotRun,
                     Class::Skipped => Outcome::Skipped,
                 };
                 let fallback = || {
@@ -343,6 +351,11 @@ impl CaseBuilder {
     fn add_trace(&mut self, text: &str, repairs: &mut Repairs) {
         self.trace.push_str(text, Piece::Plain, repairs);
     }
+}
+
+/// CTest calls skipped what was disabled or could not start, and also what ran and skipped itself.
+fn never_ran(status: &str, message: &str) -> bool {
+    outcome_of_status(status) == Outcome::NotRun && !message.starts_with("SKIP_")
 }
 
 /// A case without an outcome child passed, unless its status says that it never ran (googletest) or failed.

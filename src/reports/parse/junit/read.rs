@@ -172,24 +172,29 @@ impl<'a> Junit<'a> {
         let kind = self.kind(tag.name());
         self.recognised |= matches!(kind, Kind::Root | Kind::Suite | Kind::Case);
         match kind {
-            Kind::Root => self.suites.root(tag, &mut self.repairs),
+            Kind::Root => {
+                self.dialect.writer.root(tag);
+                self.suites.root(tag, &mut self.repairs);
+            }
             Kind::Suite => {
                 self.emit_case()?;
                 self.suites
                     .open(tag, self.dialect.is_testhide(), &mut self.repairs);
+                self.dialect.writer.suite(self.suites.name());
             }
             Kind::Case => {
                 self.emit_case()?;
                 let mut case =
                     CaseBuilder::new(tag, self.limits, &mut self.warnings, &mut self.repairs);
-                self.suites.place(&mut case.case);
+                let projects = self.dialect.writer.hosts_are_projects();
+                self.suites.place(&mut case.case, projects);
                 self.case = Some(case);
             }
             Kind::Problem(class) => {
                 if self.case.is_none() {
                     // A failure that belongs to no case would be lost, and the report look green.
                     let mut case = CaseBuilder::of_suite(self.repairs.line, self.limits);
-                    self.suites.place(&mut case.case);
+                    self.suites.place(&mut case.case, false);
                     self.case = Some(case);
                 }
                 if let Some(case) = &mut self.case {
@@ -361,7 +366,10 @@ impl<'a> Junit<'a> {
                     let value = value.unwrap_or_else(|| text.value.trim().to_owned());
                     match case {
                         Some(case) => case.property(name, value),
-                        None => self.suites.property(name, value),
+                        None => {
+                            self.dialect.writer.property(&name);
+                            self.suites.property(name, value);
+                        }
                     }
                 }
             }
