@@ -211,7 +211,8 @@ impl CaseBuilder {
             retry.message = retry
                 .trace
                 .as_ref()
-                .and_then(|trace| some(first_line(&trace.value).to_owned()));
+                .and_then(|trace| some(first_line(&trace.value).to_owned()))
+                .or_else(|| retry.kind.clone());
         }
         self.case.flaky |= before;
         if self.case.retries.len() < self.retry_limit {
@@ -311,15 +312,16 @@ impl CaseBuilder {
                     Class::Skipped => Outcome::Skipped,
                 };
                 let fallback = || {
-                    self.case
-                        .trace
-                        .as_ref()
-                        .map(|trace| first_line(&trace.value).to_owned())
+                    let trace = &self.case.trace.as_ref()?.value;
+                    Some(first_of_trace(trace, &self.case.name).to_owned())
                 };
                 self.case.message = some(message)
                     .or_else(fallback)
                     .filter(|message| !message.is_empty());
                 self.case.kind = some(kind);
+                if self.case.message.is_none() && class != Class::Skipped {
+                    self.case.message.clone_from(&self.case.kind);
+                }
             }
             None => self.case.outcome = outcome_of_status(&status),
         }
@@ -350,6 +352,18 @@ impl CaseBuilder {
 
     fn add_trace(&mut self, text: &str, repairs: &mut Repairs) {
         self.trace.push_str(text, Piece::Plain, repairs);
+    }
+}
+
+/// The first line of a trace that says something: PHPUnit begins with the test's own name.
+fn first_of_trace<'t>(trace: &'t str, name: &str) -> &'t str {
+    let first = first_line(trace);
+    let own = first
+        .split_once("::")
+        .is_some_and(|(_, rest)| rest.starts_with(name));
+    match trace.trim_start().split_once('\n') {
+        Some((_, rest)) if own => first_line(rest),
+        _ => first,
     }
 }
 

@@ -27,6 +27,8 @@ pub(in crate::reports::parse) struct Suites {
     file_of_root_suite: Option<String>,
     root_declared: Option<Counts>,
     summed: Option<Counts>,
+    /// There are cases outside every suite, which no suite declares.
+    loose_cases: bool,
     whole: Whole,
     attribute_bytes: usize,
     property_limit: usize,
@@ -75,6 +77,7 @@ impl Suites {
             file_of_root_suite: None,
             root_declared: None,
             summed: None,
+            loose_cases: false,
             whole: Whole {
                 first_name: Arc::from(""),
                 ..Whole::default()
@@ -167,7 +170,9 @@ impl Suites {
         while !self.open.is_empty() {
             self.close(sink);
         }
-        self.whole.declared = self.root_declared.or(self.summed);
+        self.whole.declared = self
+            .root_declared
+            .or(self.summed.filter(|_| !self.loose_cases));
         self.whole
     }
 
@@ -197,7 +202,10 @@ impl Suites {
                         .push(("project".to_owned(), project.clone()));
                 }
             }
-            None => case.suite = self.nameless.clone(),
+            None => {
+                self.loose_cases = true;
+                case.suite = self.nameless.clone();
+            }
         }
     }
 

@@ -68,13 +68,29 @@ impl Writer {
             Some("node") if case.classname == "test" && !case.suite.is_empty() => {
                 case.classname = case.suite.to_string();
             }
+            Some("pytest") => collection_message(case),
             Some("go") => go_message(case),
+            Some("playwright") if case.outcome == Outcome::Skipped => playwright_reason(case),
             _ => {}
         }
         rust_message(case);
         if self.name == Some("pytest") || case.name == case.classname {
             drop_spelled_escapes(case);
         }
+    }
+}
+
+/// Pytest calls every file that does not load the same; what went wrong ends the trace.
+fn collection_message(case: &mut ParsedCase) {
+    if case.message.as_deref() == Some("collection failure")
+        && let Some(trace) = &case.trace
+        && let Some(error) = trace
+            .value
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("E  "))
+    {
+        case.message = Some(shortened(error.trim()));
     }
 }
 
@@ -88,9 +104,9 @@ fn go_message(case: &mut ParsedCase) {
     let mut lines = text.lines().map(str::trim);
     let telling = |line: &&str| {
         !line.is_empty()
-            && !["=== ", "--- ", "FAIL", "PASS"]
-                .iter()
-                .any(|noise| line.starts_with(noise))
+            && !matches!(*line, "FAIL" | "PASS")
+            && !line.starts_with("=== ")
+            && !line.starts_with("--- ")
     };
     let Some(first) = lines.find(telling) else {
         return;
@@ -101,6 +117,17 @@ fn go_message(case: &mut ParsedCase) {
         .filter(|_| first.ends_with(':'));
     let message = assertion.map_or(first, str::trim);
     case.message = Some(shortened(message));
+}
+
+/// Playwright writes why a test was skipped as an annotation.
+fn playwright_reason(case: &mut ParsedCase) {
+    if case.message.is_none() {
+        let reason = case
+            .properties
+            .iter()
+            .find(|(name, value)| matches!(name.as_str(), "skip" | "fixme") && !value.is_empty());
+        case.message = reason.map(|(_, value)| value.clone());
+    }
 }
 
 /// A panic's message comes after the line that names its thread and place, which differ from run to run.
@@ -233,6 +260,12 @@ mod tests {
             "Not equal:",
         );
         check("Failed", "=== RUN   TestTotal\n", Outcome::Failed, "Failed");
+        check(
+            "Failed",
+            "FAIL\ta/b [build failed]\n",
+            Outcome::Failed,
+            "FAIL\ta/b [build failed]",
+        );
         check(
             "=== RUN   TestSlow\n    a_test.go:3: too slow\n--- SKIP: TestSlow (0.00s)\n",
             "",

@@ -97,7 +97,8 @@ impl Document for Robot {
                 Keep::Nothing
             }
             Element::Step => {
-                let step = step_of(tag.name(), at.attributes(tag), at.out.limits);
+                let mut step = step_of(tag.name(), at.attributes(tag), at.out.limits);
+                step.assigns = tag.name() == b"kw";
                 self.steps.push(step);
                 Keep::Nothing
             }
@@ -209,7 +210,7 @@ impl Robot {
             b"total" if parent == Some(Element::Statistics) => Element::Total,
             b"stat" if parent == Some(Element::Total) => Element::Stat,
             b"kw" | b"for" | b"iter" | b"if" | b"branch" | b"try" | b"while" | b"group"
-            | b"return" | b"continue" | b"break" | b"error" | b"var" => Element::Step,
+            | b"variable" | b"return" | b"continue" | b"break" | b"error" | b"var" => Element::Step,
             _ => Element::Other,
         }
     }
@@ -411,7 +412,8 @@ fn step_of(name: &[u8], mut attributes: Attributes<'_>, limits: &Limits) -> Step
     };
     let mut flavor = None;
     let label = match name {
-        b"kw" | b"var" => attributes.take("name").unwrap_or_default(),
+        b"kw" => attributes.take("name").unwrap_or_default(),
+        b"variable" | b"var" => format!("VAR    {}", attributes.take("name").unwrap_or_default()),
         b"for" => {
             flavor = Some(attributes.take("flavor").unwrap_or_else(|| "IN".to_owned()));
             "FOR".to_owned()

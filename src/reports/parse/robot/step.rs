@@ -23,6 +23,8 @@ pub(super) struct Step {
     /// The end of a `FOR` line, which comes after its variables.
     flavor: Option<String>,
     values: String,
+    /// A keyword, whose variables take its result.
+    pub(super) assigns: bool,
     /// A setup or teardown, of a test or of a suite.
     pub(super) role: Role,
     /// Messages and failed steps inside.
@@ -45,6 +47,7 @@ impl Step {
             label,
             flavor,
             values: String::new(),
+            assigns: false,
             role,
             inside: TextBuilder::new(limits.attribute_bytes),
             failure: String::new(),
@@ -61,9 +64,13 @@ impl Step {
         append(line, value);
     }
 
-    /// Adds a variable of a loop.
+    /// Adds a variable: that of a loop, or the one that a keyword's result goes into.
     pub(super) fn variable(&mut self, variable: &str) {
-        append(&mut self.label, variable);
+        if self.assigns && self.label.len() + variable.len() < LONGEST_LABEL {
+            self.label = format!("{variable} ={GAP}{}", self.label);
+        } else {
+            append(&mut self.label, variable);
+        }
     }
 
     /// Adds a message.

@@ -1,5 +1,6 @@
 //! Tests of all parsers together: real files with known answers, hostile files, limits.
 
 mod corpus;
+mod dialects;
 mod hostile;
 mod limit;
