@@ -48,13 +48,10 @@ pub(in crate::reports::parse) struct CaseBuilder {
 }
 
 impl CaseBuilder {
-    fn empty(line: u64, limits: &Limits) -> Self {
+    /// A builder without a case; one builds all cases of a document, one after another.
+    pub(in crate::reports::parse) fn new(limits: &Limits) -> Self {
         Self {
-            case: ParsedCase {
-                report_line: line,
-                attempt: 1,
-                ..ParsedCase::default()
-            },
+            case: ParsedCase::default(),
             of_suite: false,
             decisive: None,
             message: String::new(),
@@ -69,16 +66,16 @@ impl CaseBuilder {
     }
 
     /// Begins a case from its tag.
-    pub(in crate::reports::parse) fn new(
+    pub(in crate::reports::parse) fn begin(
+        &mut self,
         tag: &Tag<'_>,
-        limits: &Limits,
         warnings: &mut Warnings,
         repairs: &mut Repairs,
-    ) -> Self {
-        let mut builder = Self::empty(repairs.line.max(1), limits);
-        let case = &mut builder.case;
+    ) {
+        let case = &mut self.case;
+        (case.report_line, case.attempt) = (repairs.line.max(1), 1);
         for (name, raw) in tag.attributes() {
-            let value = TextBuilder::short(raw, Piece::Attribute, limits.attribute_bytes, repairs);
+            let value = TextBuilder::short(raw, Piece::Attribute, self.attribute_bytes, repairs);
             match name {
                 b"name" => case.name = value,
                 b"classname" => case.classname = value,
@@ -102,12 +99,12 @@ impl CaseBuilder {
                 // Node repeats the message of the failure there.
                 b"fail_id" | b"file" | b"filepath" | b"test_resolution" | b"failure" => {}
                 b"status" | b"result" => {
-                    builder.status.push(' ');
-                    builder.status.push_str(&value.to_ascii_lowercase());
+                    self.status.push(' ');
+                    self.status.push_str(&value.to_ascii_lowercase());
                     case.extra
                         .push((String::from_utf8_lossy(name).into_owned(), value));
                 }
-                _ if case.extra.len() < limits.properties => case
+                _ if case.extra.len() < self.list_limit => case
                     .extra
                     .push((String::from_utf8_lossy(name).into_owned(), value)),
                 _ => {}
@@ -122,15 +119,13 @@ impl CaseBuilder {
             );
             UNNAMED.clone_into(&mut case.name);
         }
-        builder
     }
 
-    /// A case for a failure that stands directly in a suite.
-    pub(in crate::reports::parse) fn of_suite(line: u64, limits: &Limits) -> Self {
-        let mut builder = Self::empty(line.max(1), limits);
-        OF_SUITE.clone_into(&mut builder.case.name);
-        builder.of_suite = true;
-        builder
+    /// Begins a case for a failure that stands directly in a suite.
+    pub(in crate::reports::parse) fn begin_of_suite(&mut self, line: u64) {
+        (self.case.report_line, self.case.attempt) = (line.max(1), 1);
+        OF_SUITE.clone_into(&mut self.case.name);
+        self.of_suite = true;
     }
 
     /// Begins an outcome child.
@@ -295,9 +290,9 @@ impl CaseBuilder {
         self.decisive.is_some() || self.case.resolution.is_some()
     }
 
-    /// The finished case.
+    /// The finished case; the builder is as new afterwards.
     pub(in crate::reports::parse) fn finish(
-        mut self,
+        &mut self,
         dialect: &mut Dialect,
         warnings: &mut Warnings,
     ) -> ParsedCase {
@@ -323,6 +318,7 @@ impl CaseBuilder {
                     self.case.message.clone_from(&self.case.kind);
                 }
             }
+            None if status.is_empty() => {}
             None => self.case.outcome = outcome_of_status(&status),
         }
         dialect.apply(&mut self.case, warnings);
@@ -334,7 +330,9 @@ impl CaseBuilder {
         {
             self.case.kind = self.case.message.as_deref().and_then(exception_kind);
         }
-        self.case
+        self.message.clear();
+        (self.retry, self.of_suite) = (None, false);
+        std::mem::take(&mut self.case)
     }
 
     fn message_and_type(&self, tag: &Tag<'_>, repairs: &mut Repairs) -> (String, String) {

@@ -67,7 +67,10 @@ pub(in crate::reports::parse) struct Junit<'a> {
     /// Texts being collected, with the height of the stack at which each ends; at most two.
     texts: Vec<(usize, TextBuilder)>,
     suites: Suites,
-    case: Option<CaseBuilder>,
+    /// The case in hand. A case is large to move about, so its builder stays where it is.
+    case: Option<Box<CaseBuilder>>,
+    /// The builder while there is no case.
+    spare: Option<Box<CaseBuilder>>,
     property: Option<OpenProperty>,
     counts: Counts,
     warnings: Warnings,
@@ -93,6 +96,7 @@ impl<'a> Junit<'a> {
             texts: Vec::new(),
             suites: Suites::new(limits),
             case: None,
+            spare: None,
             property: None,
             counts: Counts::default(),
             warnings: Warnings::new(limits.warnings),
@@ -184,8 +188,8 @@ impl<'a> Junit<'a> {
             }
             Kind::Case => {
                 self.emit_case()?;
-                let mut case =
-                    CaseBuilder::new(tag, self.limits, &mut self.warnings, &mut self.repairs);
+                let mut case = self.builder();
+                case.begin(tag, &mut self.warnings, &mut self.repairs);
                 let projects = self.dialect.writer.hosts_are_projects();
                 self.suites.place(&mut case.case, projects);
                 self.case = Some(case);
@@ -193,7 +197,8 @@ impl<'a> Junit<'a> {
             Kind::Problem(class) => {
                 if self.case.is_none() {
                     // A failure that belongs to no case would be lost, and the report look green.
-                    let mut case = CaseBuilder::of_suite(self.repairs.line, self.limits);
+                    let mut case = self.builder();
+                    case.begin_of_suite(self.repairs.line);
                     self.suites.place(&mut case.case, false);
                     self.case = Some(case);
                 }
@@ -217,6 +222,12 @@ impl<'a> Junit<'a> {
             self.texts.push((self.stack.len(), TextBuilder::new(limit)));
         }
         Ok(())
+    }
+
+    fn builder(&mut self) -> Box<CaseBuilder> {
+        self.spare
+            .take()
+            .unwrap_or_else(|| Box::new(CaseBuilder::new(self.limits)))
     }
 
     /// What an element is here. Names are compared without case; unknown ones are `Other`.
@@ -380,10 +391,11 @@ impl<'a> Junit<'a> {
 
     /// Hands the case in hand, if any, to the sink.
     fn emit_case(&mut self) -> Result<(), ParseError> {
-        let Some(builder) = self.case.take() else {
+        let Some(mut builder) = self.case.take() else {
             return Ok(());
         };
         let case = builder.finish(&mut self.dialect, &mut self.warnings);
+        self.spare = Some(builder);
         if self.counts.total >= self.limits.cases {
             self.full = true;
             return Ok(());
