@@ -142,3 +142,106 @@ fn every_cut_is_survived() {
         }
     }
 }
+
+mod robot {
+    use super::Collected;
+    use crate::reports::parse::{Format, Limits, Outcome, Summary, parse, parse_as};
+
+    fn read(text: &str) -> (Summary, Collected) {
+        let mut collected = Collected::default();
+        let summary = parse(text.as_bytes(), &Limits::default(), &mut collected)
+            .unwrap_or_else(|error| panic!("{error}: {text}"));
+        (summary, collected)
+    }
+
+    #[test]
+    fn a_teardown_after_too_many_tests_is_told() {
+        let test = "<test name='t'><kw name='k'><msg level='INFO'>";
+        let end = "</msg><status status='PASS'/></kw><status status='PASS'/></test>";
+        let tests = [test, &"x".repeat(300 << 10), end].concat().repeat(40);
+        let teardown =
+            "<kw name='Close' type='TEARDOWN'><status status='FAIL'>cannot close</status></kw>";
+        let (summary, collected) = read(&format!(
+            "<robot generator='Robot 7.3'><suite name='S'>{tests}{teardown}</suite></robot>"
+        ));
+        let cases = &collected.cases;
+        let last = cases.last().expect("there are rows");
+        assert_eq!(cases.len(), 41);
+        assert_eq!(cases[0].outcome, Outcome::Passed);
+        assert_eq!(
+            (last.name.as_str(), last.outcome, last.message.as_deref()),
+            (
+                "(suite teardown)",
+                Outcome::Failed,
+                Some("Parent suite teardown failed:\ncannot close")
+            )
+        );
+        assert!(
+            summary
+                .warnings
+                .iter()
+                .any(|warning| warning.code == "late_teardown")
+        );
+    }
+
+    #[test]
+    fn layouts_of_version_3() {
+        let (summary, collected) = read(
+            "<robot generator='Robot 3.1.2 (Python 3.7)'><suite name='S' source='/ci/s.robot'>\
+             <test name='a'><kw name='Log'><arguments><arg>x</arg></arguments>\
+             <kw name='Fail'><msg level='FAIL'>no</msg><status status='FAIL'/></kw><status status='FAIL'/></kw>\
+             <doc>d</doc><tags><tag>t</tag></tags>\
+             <status status='FAIL' critical='yes' starttime='20261121 08:14:14.000' endtime='20261121 08:14:14.250'>no</status></test>\
+             <doc>of suite</doc><metadata><item name='Build'>42</item></metadata><status status='FAIL'/></suite>\
+             <statistics><total><stat pass='0' fail='1'>Critical Tests</stat><stat pass='0' fail='1'>All Tests</stat></total>\
+             <suite><stat pass='0' fail='1'>S</stat></suite></statistics></robot>",
+        );
+        let case = &collected.cases[0];
+        assert_eq!(
+            (case.duration_ms, case.docstring.as_deref()),
+            (Some(250), Some("d"))
+        );
+        assert_eq!(case.properties, [("tag".to_owned(), "t".to_owned())]);
+        assert_eq!(
+            case.trace.as_ref().map(|trace| trace.value.as_str()),
+            Some("Log    x\n    Fail\n        FAIL  no")
+        );
+        let suite = &collected.suites[0];
+        assert_eq!(suite.properties.len(), 2);
+        assert_eq!(summary.declared.map(|counts| counts.total), Some(1));
+    }
+
+    #[test]
+    fn odd_documents() {
+        let check = |inner: &str, total: u64| {
+            let (summary, _) = read(&format!("<robot><suite name='S'>{inner}</suite></robot>"));
+            assert_eq!(summary.counts.total, total, "{inner}");
+        };
+        check("", 0);
+        check("<test name='a'></test>", 0);
+        check("<test name='a'><status status='ODD'/></test>", 0);
+        check("<test><status status='PASS'/></test>", 1);
+        check(
+            "<test name='a'><test name='b'><status status='PASS'/></test><status status='PASS'/></test>",
+            1,
+        );
+        check(
+            "<kw><suite><test name='a'><status status='PASS'/></test></suite></kw>",
+            0,
+        );
+        let read_as = |text: &str| {
+            let mut collected = Collected::default();
+            parse_as(
+                Format::Robot,
+                text.as_bytes(),
+                &Limits::default(),
+                &mut collected,
+            )
+        };
+        assert_eq!(
+            read_as("<testsuite/>").map_err(|error| error.code()).err(),
+            Some("report_broken")
+        );
+        assert!(read_as("<x><robot><suite/></robot></x>").is_ok());
+    }
+}
