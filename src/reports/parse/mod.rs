@@ -29,6 +29,7 @@ mod model;
 mod nunit;
 mod output;
 mod read;
+mod robot;
 mod testng;
 mod trx;
 mod walk;

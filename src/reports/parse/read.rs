@@ -7,6 +7,7 @@ use super::error::ParseError;
 use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
+use super::robot::Robot;
 use super::{ctrf, nunit, testng, trx, walk, xunit};
 use crate::reports::parse::input::{Decoded, Sniffed, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
@@ -118,6 +119,7 @@ impl<R: BufRead> Source<R> {
             Format::Xunit => xunit::read(document(decoded), limits, sink),
             Format::Trx => trx::read(document(decoded), limits, sink),
             Format::Testng => testng::read(document(decoded), limits, sink),
+            Format::Robot => walk::walk(document(decoded), format, limits, sink, Robot::default()),
             Format::Ctrf => ctrf::read(decoded, limits, sink),
             _ => Err(ParseError::NotRecognised {
                 line: 1,

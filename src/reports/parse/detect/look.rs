@@ -104,6 +104,10 @@ mod tests {
             Some(Format::Junit),
         );
         check(
+            "<?xml version='1.0'?><robot generator='Robot 7.3'><suite><test name='testhide_schema_version'/>",
+            Some(Format::Robot),
+        );
+        check(
             r#"{"results":{"tool":{"name":"jest"}}}"#,
             Some(Format::Ctrf),
         );

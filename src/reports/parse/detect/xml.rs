@@ -34,7 +34,7 @@ pub(super) fn look_at_xml(head: &[u8]) -> Head {
                     format = Format::Testhide;
                 }
             }
-            Token::Start(tag) if is_testhide(&tag) => {
+            Token::Start(tag) if format == Format::Junit && is_testhide(&tag) => {
                 format = Format::Testhide;
                 break;
             }
@@ -75,6 +75,7 @@ pub(in crate::reports::parse) fn format_of_root(tag: &Tag<'_>) -> Option<Format>
         b"assembly" if is_assembly_of_tests(tag) => Some(Format::Xunit),
         b"TestRun" => Some(Format::Trx),
         b"testng-results" => Some(Format::Testng),
+        b"robot" => Some(Format::Robot),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! From bytes to tokens: decoding, XML and JSON tokenizers, texts that are cut while they are read, numbers and times.
 
+mod bytes;
 mod clean;
 mod decode;
 mod json;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 
 /// Durations beyond this are mistakes (a time stamp in the wrong attribute): a year.
@@ -61,7 +62,14 @@ pub(in crate::reports::parse) fn timestamp(text: &str) -> Option<Timestamp> {
         return None;
     }
     if let Ok(stamp) = text.parse::<Timestamp>() {
-        return Some(stamp);
+        return real(stamp);
+    }
+    if text.as_bytes()[0].is_ascii_alphabetic() {
+        // Mocha writes what JavaScript shows: `Sat, 21 Nov 2026 14:15:56 GMT`.
+        return rfc2822::parse(text)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+            .and_then(real);
     }
     if let Some((rest, zone)) = text.rsplit_once(' ')
         && zone.starts_with(|first: char| first.is_ascii_uppercase())
@@ -88,6 +96,12 @@ pub(in crate::reports::parse) fn timestamp(text: &str) -> Option<Timestamp> {
         .to_zoned(TimeZone::UTC)
         .ok()
         .map(|zoned| zoned.timestamp())
+        .and_then(real)
+}
+
+/// Nothing was tested before 1970: an earlier time stands for none.
+fn real(stamp: Timestamp) -> Option<Timestamp> {
+    (stamp > Timestamp::UNIX_EPOCH).then_some(stamp)
 }
 
 /// Hours east of Greenwich of the zones whose names mean one thing only.
@@ -162,6 +176,9 @@ mod tests {
         check("11/21/2026 08:14:14", Some(1_795_248_854_000));
         check("11/21/2026/1 08:14:14", None);
         check("2026-11-21T10:14:14.4921234+02:00", Some(1_795_248_854_492));
+        check("Sat, 21 Nov 2026 08:14:14 GMT", Some(1_795_248_854_000));
+        check("0001-01-01T00:00:00", None);
+        check("1970-01-01T00:00:00Z", None);
         check("yesterday", None);
         check("yesterday UTC", None);
         check("", None);

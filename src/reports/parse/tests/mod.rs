@@ -1,6 +1,7 @@
 //! Tests of all parsers together: real files with known answers, hostile files, limits.
 
 mod corpus;
+mod dialects;
 mod documents;
 mod formats;
 mod hostile;
