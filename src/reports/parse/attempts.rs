@@ -208,8 +208,8 @@ impl ParsedCase {
                 .add(&self.classname)
                 .add(&self.name),
         };
-        for name in ["browser", "device"] {
-            // CTRF has no project in the name; the same test in two browsers is two tests.
+        for name in ["browser", "device", "project"] {
+            // CTRF and Playwright have no project in the name; the same test in two browsers is two tests.
             if let Some((_, value)) = self.properties.iter().find(|(key, _)| key == name) {
                 identity.add(name).add(value);
             }

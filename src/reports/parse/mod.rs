@@ -17,14 +17,19 @@
 
 mod attempts;
 mod ctrf;
+mod cucumber;
 mod detect;
+mod document;
 mod error;
 mod format;
 mod input;
+mod jest;
 mod junit;
 mod limits;
+mod mocha;
 mod model;
 mod output;
+mod playwright;
 mod read;
 mod warnings;
 mod words;

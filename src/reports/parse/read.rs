@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, Cursor, Read};
 
-use super::ctrf;
 use super::detect::{HEAD_BYTES, Head, look};
 use super::error::ParseError;
+use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
+use super::{ctrf, cucumber, jest, mocha, playwright};
 use crate::reports::parse::input::{Decoded, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 
@@ -45,6 +46,10 @@ pub fn parse<R: BufRead>(
     let found = look(&decode_head(&head));
     let decoded = Decoded::new(Cursor::new(head).chain(input), sniffed);
     match found {
+        Head::Json(Format::Jest) => jest::read(decoded, limits, sink),
+        Head::Json(Format::Playwright) => playwright::read(decoded, limits, sink),
+        Head::Json(Format::Mocha) => mocha::read(decoded, limits, sink),
+        Head::Json(Format::Cucumber) => cucumber::read(decoded, limits, sink),
         Head::Json(_) | Head::Lines(_) => ctrf::read(decoded, limits, sink),
         Head::Xml {
             format,

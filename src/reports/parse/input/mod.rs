@@ -1,5 +1,6 @@
 //! From bytes to tokens: decoding, XML and JSON tokenizers, texts that are cut while they are read, numbers and times.
 
+mod base64;
 mod clean;
 mod decode;
 mod json;
@@ -7,6 +8,7 @@ mod json_value;
 mod scalar;
 mod xml;
 
+pub(in crate::reports::parse) use base64::from_base64;
 pub use clean::Text;
 pub(in crate::reports::parse) use clean::{Piece, TextBuilder};
 pub(in crate::reports::parse) use decode::{Decoded, decode_head, sniff};
