@@ -17,17 +17,22 @@
 
 mod attempts;
 mod ctrf;
+mod cucumber;
 mod detect;
+mod document;
 mod error;
 mod fill;
 mod format;
 mod held;
 mod input;
+mod jest;
 mod junit;
 mod limits;
+mod mocha;
 mod model;
 mod nunit;
 mod output;
+mod playwright;
 mod read;
 mod robot;
 mod testng;

@@ -8,7 +8,7 @@ use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
 use super::robot::Robot;
-use super::{ctrf, nunit, testng, trx, walk, xunit};
+use super::{ctrf, cucumber, jest, mocha, nunit, playwright, testng, trx, walk, xunit};
 use crate::reports::parse::input::{Decoded, Sniffed, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 
@@ -121,6 +121,10 @@ impl<R: BufRead> Source<R> {
             Format::Testng => testng::read(document(decoded), limits, sink),
             Format::Robot => walk::walk(document(decoded), format, limits, sink, Robot::default()),
             Format::Ctrf => ctrf::read(decoded, limits, sink),
+            Format::Jest => jest::read(decoded, limits, sink),
+            Format::Playwright => playwright::read(decoded, limits, sink),
+            Format::Mocha => mocha::read(decoded, limits, sink),
+            Format::Cucumber => cucumber::read(decoded, limits, sink),
             _ => Err(ParseError::NotRecognised {
                 line: 1,
                 reason: format!("`{}` is not read", format.as_str()),

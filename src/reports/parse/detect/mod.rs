@@ -3,6 +3,7 @@
 mod json;
 mod lines;
 mod look;
+mod sketch;
 mod xml;
 
 pub use look::detect;

@@ -1,5 +1,6 @@
 //! From bytes to tokens: decoding, XML and JSON tokenizers, texts that are cut while they are read, numbers and times.
 
+mod base64;
 mod bytes;
 mod clean;
 mod decode;
@@ -8,6 +9,7 @@ mod json_value;
 mod scalar;
 mod xml;
 
+pub(in crate::reports::parse) use base64::from_base64;
 pub use clean::Text;
 pub(in crate::reports::parse) use clean::{Piece, TextBuilder};
 pub(in crate::reports::parse) use decode::{Decoded, Sniffed, decode_head, sniff};

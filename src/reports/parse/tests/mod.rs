@@ -2,7 +2,9 @@
 
 mod corpus;
 mod dialects;
-mod documents;
-mod formats;
 mod hostile;
+mod json_documents;
+mod json_formats;
 mod limit;
+mod xml_documents;
+mod xml_formats;

@@ -6,14 +6,14 @@ use std::io::{BufReader, Read};
 use proptest::prelude::*;
 
 use super::corpus::Collected;
-use super::formats::{read, reports_of};
 use super::hostile::codes;
 use super::limit::Endless;
+use super::xml_formats::{read, reports_of};
 use crate::reports::parse::{
     Format, Limits, Outcome, ParseError, ParsedCase, Summary, Text, parse, parse_as,
 };
 
-const FORMATS: [Format; 5] = [
+pub(super) const FORMATS: [Format; 5] = [
     Format::Nunit2,
     Format::Nunit3,
     Format::Xunit,
