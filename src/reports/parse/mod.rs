@@ -15,6 +15,7 @@
 //! XML is read by a tokenizer of our own (`xml`): the usual readers buffer a whole text node or tag before anybody can
 //! look at its length, and stop at the first stray `&`.
 
+mod allure;
 mod attempts;
 mod ctrf;
 mod cucumber;
@@ -23,10 +24,12 @@ mod document;
 mod error;
 mod fill;
 mod format;
+mod go_test;
 mod held;
 mod input;
 mod jest;
 mod junit;
+mod libtest;
 mod limits;
 mod mocha;
 mod model;
@@ -35,6 +38,7 @@ mod output;
 mod playwright;
 mod read;
 mod robot;
+mod tap;
 mod testng;
 mod trx;
 mod walk;
@@ -45,8 +49,9 @@ mod xunit;
 #[cfg(test)]
 mod tests;
 
+pub use allure::parse_archive;
 pub use attempts::{Attempts, CaseKey, Placement, TestVerdict};
-pub use detect::detect;
+pub use detect::{detect, is_archive};
 pub use error::ParseError;
 pub use format::Format;
 pub use input::Text;
@@ -54,5 +59,5 @@ pub use limits::{Limits, Stop};
 pub use model::{
     Counts, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
 };
-pub use read::{Sink, parse, parse_as};
+pub use read::{Sink, parse, parse_as, parse_seekable};
 pub use warnings::Warning;

@@ -1,14 +1,15 @@
 //! The one entry: looks at the head, decodes, and hands over to the parser of the format.
 
-use std::io::{BufRead, Chain, Cursor, Read};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
 
-use super::detect::{HEAD_BYTES, Head, look};
+use super::detect::{ARCHIVE_MAGIC, HEAD_BYTES, Head, is_archive, look};
 use super::error::ParseError;
 use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
 use super::robot::Robot;
-use super::{ctrf, cucumber, jest, mocha, nunit, playwright, testng, trx, walk, xunit};
+use super::{allure, ctrf, cucumber, go_test, jest, libtest, mocha};
+use super::{nunit, playwright, tap, testng, trx, walk, xunit};
 use crate::reports::parse::input::{Decoded, Sniffed, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 
@@ -125,10 +126,34 @@ impl<R: BufRead> Source<R> {
             Format::Playwright => playwright::read(decoded, limits, sink),
             Format::Mocha => mocha::read(decoded, limits, sink),
             Format::Cucumber => cucumber::read(decoded, limits, sink),
-            _ => Err(ParseError::NotRecognised {
-                line: 1,
-                reason: format!("`{}` is not read", format.as_str()),
-            }),
+            Format::Allure => allure::read(decoded, limits, sink),
+            Format::GoTest => go_test::read(decoded, limits, sink),
+            Format::Libtest => libtest::read(decoded, limits, sink),
+            Format::Tap => tap::read(decoded, limits, sink),
         }
+    }
+}
+
+/// Reads a report of any known format, an archive of Allure results too, which needs to jump.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_seekable<R: Read + Seek>(
+    mut input: R,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ParseError> {
+    let failed = |source| ParseError::Input { line: 1, source };
+    let mut head = Vec::new();
+    input
+        .by_ref()
+        .take(ARCHIVE_MAGIC.len() as u64)
+        .read_to_end(&mut head)
+        .map_err(failed)?;
+    input.seek(SeekFrom::Start(0)).map_err(failed)?;
+    if is_archive(&head) {
+        allure::parse_archive(input, limits, sink)
+    } else {
+        parse(BufReader::with_capacity(HEAD_BYTES, input), limits, sink)
     }
 }

@@ -3,6 +3,7 @@
 //! Each rule names keys that its tools always write and others do not; lines of JSON (`go test -json`, libtest) have none
 //! of them in their first line, and no more than that line is looked at.
 
+use super::allure::is_allure;
 use super::sketch::Sketch;
 use crate::reports::parse::format::Format;
 
@@ -20,6 +21,7 @@ pub(super) fn look_at_json(head: &[u8]) -> Option<Format> {
         .iter()
         .find(|(_, holds)| holds(&sketch))
         .map(|(format, _)| *format)
+        .or_else(|| is_allure(head).then_some(Format::Allure))
 }
 
 type Rule = fn(&Sketch<'_>) -> bool;
@@ -135,7 +137,7 @@ mod tests {
         );
         check(
             r#"{"uuid":"1","historyId":"2","fullName":"a","status":"passed","stage":"finished","steps":[],"labels":[]}"#,
-            None,
+            Some(Format::Allure),
         );
     }
 }

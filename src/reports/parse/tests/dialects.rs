@@ -240,7 +240,7 @@ mod robot {
         };
         assert_eq!(
             read_as("<testsuite/>").map_err(|error| error.code()).err(),
-            Some("report_broken")
+            Some("report_not_recognised")
         );
         assert!(read_as("<x><robot><suite/></robot></x>").is_ok());
     }

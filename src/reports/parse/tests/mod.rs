@@ -6,5 +6,6 @@ mod hostile;
 mod json_documents;
 mod json_formats;
 mod limit;
+mod lines;
 mod xml_documents;
 mod xml_formats;
