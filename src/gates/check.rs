@@ -166,7 +166,7 @@ mod tests {
     use serde_json::{Value, json};
 
     /// The place that is complained about; empty when nothing is.
-    fn place(name: &str, rules: Value) -> String {
+    fn place(name: &str, rules: &Value) -> String {
         let gate = json!({"name": name, "rules": rules});
         let gate = serde_json::from_value(gate).expect("the test's gate has the right shape");
         match check_gate(&gate) {
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_passes_and_what_is_complained_about() {
         let check = |rules: Value, expected: &str| {
-            assert_eq!(place("release", rules.clone()), expected, "{rules}");
+            assert_eq!(place("release", &rules), expected, "{rules}");
         };
         let pass_rate = |percent: f64| json!({"type": "pass_rate", "min_percent": percent});
         let zero = json!({"type": "zero_failures"});
@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn names_and_descriptions() {
         let zero = json!([{"type": "zero_failures"}]);
-        assert_eq!(place("a/b", zero.clone()), "name");
-        assert_eq!(place("", zero.clone()), "name");
+        assert_eq!(place("a/b", &zero), "name");
+        assert_eq!(place("", &zero), "name");
         let check = |description: &str, good: bool| {
             let gate = json!({"name": "a", "description": description, "rules": zero});
             let gate = serde_json::from_value(gate).unwrap();

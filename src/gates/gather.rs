@@ -6,10 +6,10 @@ use super::error::GatesError;
 use super::facts::{BaseHistory, Facts, TestFact};
 use super::findings::findings_of;
 use super::handle::Gates;
+use super::merge::merge;
 use super::rules::DEFAULT_BUILDS;
 use crate::builds::BuildRecord;
 use crate::history::{self, HistoryError, Run, RunPlace};
-use crate::reports::severity;
 use crate::storage::ReadTxn;
 use std::collections::BTreeMap;
 use testhide_protocol::api::{Finding, GateRule, Report, Source};
@@ -108,28 +108,23 @@ impl Gates {
         Ok((reports, doubt))
     }
 
-    /// The tests of some reports, each once: the worst outcome and the longest duration count.
+    /// The tests of some reports, each once.
     fn tests_of(&self, reports: &[Report]) -> Result<Vec<TestFact>, GatesError> {
-        let mut tests: BTreeMap<TestId, TestFact> = BTreeMap::new();
-        for report in reports {
-            for row in self.reports.compact_rows(report.id)? {
-                let test = tests.entry(row.test).or_insert_with(|| TestFact {
+        let mut rows = Vec::new();
+        for (report, turn) in reports.iter().zip(turns_of(reports)) {
+            let of_report = self.reports.compact_rows(report.id)?;
+            rows.extend(of_report.into_iter().map(|row| {
+                let test = TestFact {
                     id: row.test,
                     name: row.display_name,
                     outcome: row.outcome,
-                    recovered: false,
-                    duration_ms: None,
-                });
-                if severity(row.outcome) > severity(test.outcome) {
-                    test.outcome = row.outcome;
-                }
-                test.recovered |= row.recovered;
-                test.duration_ms = test.duration_ms.max(row.duration_ms);
-            }
+                    recovered: row.recovered,
+                    duration_ms: row.duration_ms,
+                };
+                (turn, test)
+            }));
         }
-        let mut tests: Vec<TestFact> = tests.into_values().collect();
-        tests.sort_by(|one, two| (&one.name, one.id).cmp(&(&two.name, two.id)));
-        Ok(tests)
+        Ok(merge(rows))
     }
 
     /// When `failing` tests failed last on `branch`, in builds whose reports were stored before those of this build: the same
@@ -202,6 +197,12 @@ fn failed_ago(
         before = page.next;
     }
     Ok((!seen.is_empty()).then_some(None))
+}
+
+/// Which turn of its tests each report tells of. Reports do not say which step wrote them, so all stand beside each other and the
+/// worst outcome of a test counts.
+fn turns_of(reports: &[Report]) -> Vec<u32> {
+    vec![1; reports.len()]
 }
 
 /// What a run counts with: its build, or where there is none its report.

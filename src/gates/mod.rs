@@ -18,6 +18,7 @@ mod find;
 mod findings;
 mod gather;
 mod handle;
+mod merge;
 mod model;
 mod put;
 mod routes;

@@ -306,6 +306,7 @@ async fn what_cannot_be_known_does_not_hold() {
         {"type": "max_flaky_count", "max": 100},
         {"type": "min_test_count", "min": 1},
         {"type": "max_duration", "max_ms": 3_600_000},
+        {"type": "no_inconsistencies"},
     ]);
     bench.gate("strict", rules).await;
     let failing = |evaluation: &GateEvaluation| -> Vec<&'static str> {
@@ -319,6 +320,7 @@ async fn what_cannot_be_known_does_not_hold() {
         "max_flaky_count",
         "min_test_count",
         "max_duration",
+        "no_inconsistencies",
     ];
     let build = bench.server.trigger(&bench.job, json!({})).await;
     let nothing = bench.evaluate(build.build_number).await;
@@ -528,7 +530,7 @@ async fn who_may_do_what_with_gates() {
 
     grant(json!(["READ"])).await;
     let listed: Page<Gate> = ann.get("/projects/shop/gates").await.ok();
-    assert_eq!(listed.items, [gate.clone()]);
+    assert_eq!(listed.items, std::slice::from_ref(&gate));
     assert_eq!(ann.get(&of_gate).await.ok::<Gate>(), gate);
     assert!(ann.get(&of_build).await.ok::<GateEvaluation>().passed);
     ann.post("/projects/shop/gates", &new)
