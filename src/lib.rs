@@ -25,6 +25,7 @@ pub mod triggers;
 
 pub mod analysis;
 pub mod feed;
+pub mod gates;
 pub mod search;
 
 pub mod app;

@@ -15,6 +15,7 @@ pub(super) fn start(app: &App) {
         app.consumers.start(consumer, &app.tasks);
     }
     app.consumers.start(app.search.indexer(), &app.tasks);
+    app.consumers.start(app.gates.consumer(), &app.tasks);
     let (broken, stopping) = (app.storage.broken(), app.tasks.stopping());
     app.tasks.spawn_essential("state store", async move {
         tokio::select! {

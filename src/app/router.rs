@@ -4,8 +4,8 @@ use super::wire::App;
 use super::{backup, documentation, health};
 use crate::accounts::identify;
 use crate::{
-    accounts, agents, analysis, builds, feed, history, jobs, projects, reports, search, triggers,
-    web,
+    accounts, agents, analysis, builds, feed, gates, history, jobs, projects, reports, search,
+    triggers, web,
 };
 use axum::Router;
 use axum::middleware;
@@ -24,6 +24,7 @@ pub fn router(app: &App) -> Router {
         .merge(triggers::routes(app.builds.clone()))
         .merge(search::routes(app.search.clone()))
         .merge(analysis::routes(app.analysis.clone()))
+        .merge(gates::routes(app.gates.clone()))
         .merge(feed::routes(app.feed.clone()))
         .merge(backup::routes(app.clone()));
     let (api, description) = OpenApiRouter::with_openapi(documentation::openapi())

@@ -8,6 +8,7 @@ use crate::builds::Builds;
 use crate::config::Settings;
 use crate::events::{Consumers, EventLog};
 use crate::feed::Feed;
+use crate::gates::Gates;
 use crate::history::History;
 use crate::jobs::Jobs;
 use crate::kit::{Clock, Tasks, create_private_dir};
@@ -59,6 +60,8 @@ pub struct App {
     pub search: Search,
     /// Verdicts.
     pub analysis: Analysis,
+    /// Quality gates.
+    pub gates: Gates,
     /// The feed.
     pub feed: Feed,
 }
@@ -144,6 +147,14 @@ impl App {
             &index.join("vectors"),
             switches,
         )?;
+        let gates = Gates::new(
+            storage.clone(),
+            clock.clone(),
+            projects.clone(),
+            jobs.clone(),
+            reports.clone(),
+            builds.clone(),
+        );
         let feed = Feed::new(
             log.clone(),
             consumers.clone(),
@@ -170,6 +181,7 @@ impl App {
             reconcile,
             search,
             analysis,
+            gates,
             feed,
         })
     }

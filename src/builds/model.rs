@@ -1,6 +1,7 @@
 //! Stored shapes of builds.
 
 use super::error::BuildsError;
+use super::gate::StoredGates;
 use super::lifecycle::Standing;
 use crate::history::{BuildOrigin, Origin};
 use crate::storage::Record;
@@ -65,6 +66,8 @@ pub struct BuildRecord {
     pub(super) reports_pending: u32,
     /// Files that count against it: reports that could not be read, files that were not taken; such a build never passes.
     pub(super) unreadable_reports: u32,
+    /// What the gates say.
+    pub(super) gates: Option<StoredGates>,
 }
 impl Record for BuildRecord {}
 

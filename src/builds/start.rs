@@ -128,6 +128,7 @@ impl Builds {
             tps: StoredTps::default(),
             reports_pending: 0,
             unreadable_reports: 0,
+            gates: None,
         })
     }
 }

@@ -60,6 +60,7 @@ impl Builds {
             (BuildState::Running, _) => record.cancel_requested.clone(),
             (_, reason) => reason,
         };
+        let gates = record.gate_summary();
         let tps = record.tps;
         Build {
             id: record.id,
@@ -95,6 +96,7 @@ impl Builds {
                 probable_cause: tps.cause,
                 analysed: record.state.is_final() && record.reports_pending == 0,
             },
+            gates,
             steps: Vec::new(),
             attempts: Vec::new(),
         }

@@ -3,7 +3,8 @@
 use super::build_verdicts::draw_failures;
 use super::error::{CliError, Exit};
 use super::output::{
-    Cell, Colour, Table, Theme, age, clean, duration, short_commit, state_sign, step_sign,
+    Cell, Colour, Table, Theme, age, clean, duration, gate_sign, short_commit, state_sign,
+    step_sign,
 };
 use super::session::Session;
 use testhide_protocol::api::{Attempt, Build, BuildVerdicts, StepResult, StepState};
@@ -56,6 +57,14 @@ pub(super) fn summary(build: &Build, theme: &Theme) -> String {
     let tests = test_words(build, theme);
     if !tests.is_empty() {
         out.push_str(&format!("  tests   {}\n", tests.join(dot)));
+    }
+    if let Some(gates) = &build.gates {
+        let sign = gate_sign(theme, gates.passed);
+        out.push_str(&format!(
+            "  gate    {}  {}\n",
+            sign.paint(theme),
+            clean(&gates.message)
+        ));
     }
     if let Some(cause) = &build.tps.probable_cause {
         out.push_str(&format!("  cause   {}\n", clean(cause)));
@@ -193,7 +202,7 @@ pub(super) mod samples {
     //! A build as tests show it.
 
     use crate::cli::output::Theme;
-    use testhide_protocol::api::{Build, BuildState, TestCounts, Tps};
+    use testhide_protocol::api::{Build, BuildState, GateSummary, TestCounts, Tps};
     use testhide_protocol::{BuildId, JobId, ProjectId};
 
     pub(in crate::cli) fn theme() -> Theme {
@@ -238,6 +247,12 @@ pub(super) mod samples {
                 analysed: true,
                 ..Tps::default()
             },
+            gates: Some(GateSummary {
+                passed: false,
+                gates: 1,
+                failed_rules: 1,
+                message: "expected no test that fails, found 3 in 124 tests".to_owned(),
+            }),
             steps: Vec::new(),
             attempts: Vec::new(),
         }
@@ -280,6 +295,7 @@ mod tests {
   attempt 2 on builder-7 · took 3m 12s · ended 5m ago · by anna
   reason  step `pytest` ended with exit code 1
   tests   3 failed · 1 flaky · 121 passed · 2 skipped
+  gate    ✖ failed  expected no test that fails, found 3 in 124 tests
   with    SUITE=smoke
 
 ";
@@ -327,6 +343,6 @@ log: testhide build log 421
             !drawn.chars().any(|c| c.is_control() && c != '\n'),
             "{drawn:?}"
         );
-        assert_eq!(drawn.lines().count(), 5, "{drawn}");
+        assert_eq!(drawn.lines().count(), 6, "{drawn}");
     }
 }

@@ -1,6 +1,7 @@
 //! Use case: wait for a build's end, over broken connections.
 
 use super::args::Wait;
+use super::build_gates::{evaluate_now, exit_of, results};
 use super::build_show::summary;
 use super::client::{Backoff, Client};
 use super::error::{CliError, Exit};
@@ -14,7 +15,21 @@ const QUEUED_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration
 
 /// Waits for a build; the exit code says how it ended.
 pub(super) async fn run(session: &Session, args: &Wait) -> Result<Exit, CliError> {
-    wait_for_end(session, &session.client()?, &args.build, args.timeout).await
+    let client = session.client()?;
+    if !args.gate {
+        return wait_for_end(session, &client, &args.build, args.timeout).await;
+    }
+    end_of(session, &client, &args.build, args.timeout).await?;
+    let evaluation = evaluate_now(&client, &args.build).await?;
+    // Asked for again, because the evaluation is part of it now.
+    let ended: Build = client.get(&["builds", &args.build], &[]).await?;
+    session.out.show(&ended, |theme| {
+        summary(&ended, theme) + &results(&evaluation, theme)
+    })?;
+    Ok(match exit_of(session, &evaluation) {
+        Exit::Ok => exit_of_state(ended.status),
+        failed => failed,
+    })
 }
 
 /// Waits, prints the build, and answers with 0 when it passed, 1 otherwise.
@@ -27,9 +42,28 @@ pub(super) async fn wait_for_end(
     build: &str,
     patience: Option<Duration>,
 ) -> Result<Exit, CliError> {
+    let ended = end_of(session, client, build, patience).await?;
+    session.out.show(&ended, |theme| summary(&ended, theme))?;
+    Ok(exit_of_state(ended.status))
+}
+
+fn exit_of_state(state: BuildState) -> Exit {
+    if state == BuildState::Passed {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    }
+}
+
+async fn end_of(
+    session: &Session,
+    client: &Client,
+    build: &str,
+    patience: Option<Duration>,
+) -> Result<Build, CliError> {
     let work = until_final(session, client, build);
-    let ended = match patience.and_then(|patience| Instant::now().checked_add(patience)) {
-        None => work.await?,
+    match patience.and_then(|patience| Instant::now().checked_add(patience)) {
+        None => work.await,
         Some(deadline) => timeout_at(deadline, work).await.map_err(|_| {
             CliError::new(
                 Exit::TimedOut,
@@ -37,14 +71,8 @@ pub(super) async fn wait_for_end(
                 format!("build {build} has not ended in time"),
             )
             .hint("it goes on; `testhide build cancel` stops it")
-        })??,
-    };
-    session.out.show(&ended, |theme| summary(&ended, theme))?;
-    Ok(if ended.status == BuildState::Passed {
-        Exit::Ok
-    } else {
-        Exit::Failed
-    })
+        })?,
+    }
 }
 
 async fn until_final(session: &Session, client: &Client, number: &str) -> Result<Build, CliError> {

@@ -10,6 +10,12 @@ const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// Reads a definition; `-` is stdin.
 pub(super) fn read_definition(file: &Path) -> Result<JobDefinition, CliError> {
+    let (name, text) = read_text(file)?;
+    parse_definition(&name, &text)
+}
+
+/// What messages call a file, and its text; `-` is stdin.
+pub(super) fn read_text(file: &Path) -> Result<(String, String), CliError> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         std::io::stdin()
@@ -25,7 +31,7 @@ pub(super) fn read_definition(file: &Path) -> Result<JobDefinition, CliError> {
     } else {
         file.display().to_string()
     };
-    parse_definition(&name, &text)
+    Ok((name, text))
 }
 
 /// The definition in `text`; errors say line and column.

@@ -17,6 +17,7 @@ mod backup_tests;
 mod build_artifacts;
 mod build_cancel;
 mod build_compare;
+mod build_gates;
 mod build_list;
 mod build_log;
 mod build_show;
@@ -33,6 +34,8 @@ mod failure;
 mod follow;
 #[cfg(test)]
 mod follow_tests;
+mod gate;
+mod gate_rules;
 mod interrupt;
 mod job;
 mod job_file;

@@ -1,19 +1,19 @@
 //! From arguments to an exit code.
 
 use super::args::{
-    AgentNoun, ArtifactCommand, BuildCommand, Cli, Command, FailureCommand, JobCommand,
-    ProjectCommand,
+    AgentNoun, ArtifactCommand, BuildCommand, Cli, Command, FailureCommand, GateCommand,
+    JobCommand, ProjectCommand,
 };
 use super::args::{ReportCommand, TestCommand, TokenCommand, UserCommand};
 use super::error::{CliError, Exit};
 use super::session::Session;
 use super::{
     agent, agent_list, agent_manage, agent_token, artifact, backup, build_artifacts, build_cancel,
-    build_compare, build_list,
+    build_compare, build_gates, build_list,
 };
 use super::{
     build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, events,
-    failure, job, login,
+    failure, gate, job, login,
 };
 use super::{project, report, report_push, search, serve, test, token, tui, user, version};
 use crate::config::Environment;
@@ -73,6 +73,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Job(JobCommand::Show { job }) => job::show(session, &job).await,
         Command::Job(JobCommand::Update(args)) => job::update(session, args).await,
         Command::Build(command) => return build(session, command).await.map(ExitCode::from),
+        Command::Gate(command) => return gates(session, command).await.map(ExitCode::from),
         Command::Artifact(ArtifactCommand::Get(args)) => artifact::get(session, &args).await,
         Command::Report(ReportCommand::Push(args)) => report_push::push(session, &args).await,
         Command::Report(ReportCommand::List(args)) => report::list(session, &args).await,
@@ -114,6 +115,7 @@ async fn build(session: &Session, command: BuildCommand) -> Result<Exit, CliErro
     let done = match command {
         BuildCommand::Trigger(args) => return build_trigger::run(session, args).await,
         BuildCommand::Wait(args) => return build_wait::run(session, &args).await,
+        BuildCommand::Gates(args) => return build_gates::show(session, &args.build).await,
         BuildCommand::List(args) => build_list::run(session, args).await,
         BuildCommand::Show(args) => build_show::run(session, &args.build).await,
         BuildCommand::Log(args) => build_log::run(session, &args).await,
@@ -121,6 +123,18 @@ async fn build(session: &Session, command: BuildCommand) -> Result<Exit, CliErro
         BuildCommand::Verdicts(args) => build_verdicts::run(session, &args.build).await,
         BuildCommand::Compare(args) => build_compare::run(session, args).await,
         BuildCommand::Artifacts(args) => build_artifacts::run(session, &args.build).await,
+    };
+    done.map(|()| Exit::Ok)
+}
+
+async fn gates(session: &Session, command: GateCommand) -> Result<Exit, CliError> {
+    let done = match command {
+        GateCommand::Evaluate(args) => return build_gates::evaluate(session, &args.build).await,
+        GateCommand::Create(args) => gate::create(session, args).await,
+        GateCommand::List { project } => gate::list(session, &project).await,
+        GateCommand::Show(args) => gate::show(session, &args.gate).await,
+        GateCommand::Update(args) => gate::update(session, args).await,
+        GateCommand::Delete(args) => gate::delete(session, &args.gate).await,
     };
     done.map(|()| Exit::Ok)
 }

@@ -104,7 +104,8 @@ fn worst(before: Option<Outcome>, outcome: Outcome) -> Option<Outcome> {
 }
 
 /// How alarming an outcome is.
-pub(super) fn severity(outcome: Outcome) -> u8 {
+#[must_use]
+pub fn severity(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::NotRun => 0,
         Outcome::Skipped => 1,

@@ -38,7 +38,7 @@ mod reports_tests;
 #[cfg(test)]
 mod routes_tests;
 
-pub use compare::compare;
+pub use compare::{compare, severity};
 pub use error::ReportsError;
 pub use failures::LightFailure;
 pub use intake::MAX_REPORT_BYTES;

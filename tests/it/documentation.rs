@@ -21,6 +21,7 @@ async fn the_api_describes_itself_and_the_server_says_how_it_is() {
         "/api/v3/builds/{build}/log",
         "/api/v3/search",
         "/api/v3/builds/{build}/verdicts",
+        "/api/v3/builds/{build}/gates/evaluate",
     ] {
         assert!(paths.contains_key(path), "{path}");
     }

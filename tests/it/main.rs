@@ -9,6 +9,7 @@ mod builds;
 mod demo;
 mod documentation;
 mod events;
+mod gates;
 mod people;
 mod pytest;
 mod reports;

@@ -73,6 +73,7 @@ async fn a_stranger_to_a_project_sees_nothing_of_it() {
         "/reports",
         "/results",
         "/verdicts",
+        "/gates",
     ] {
         ann.get(&format!("/builds/{}{path}", build.build_number))
             .await

@@ -33,6 +33,9 @@ pub(in crate::cli) enum BuildCommand {
     /// Say what each failure of a build is: new, flaky, known, fixed
     #[command(before_help = "Example:\n  testhide build verdicts 421")]
     Verdicts(OfBuild),
+    /// Show how a build stood against its gates; exits with 0 when every rule held, 1 otherwise
+    #[command(before_help = "Example:\n  testhide build gates 421")]
+    Gates(OfBuild),
     /// Say what differs between two builds
     #[command(before_help = "Example:\n  testhide build compare 419 421")]
     Compare(Compare),
@@ -124,6 +127,9 @@ pub(in crate::cli) struct Wait {
     /// Give up after this time, e.g. 90s, 10m, 1h30m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
+    /// Evaluate its gates then, and exit with 1 also when one of them fails
+    #[arg(long)]
+    pub gate: bool,
 }
 
 /// `build cancel`

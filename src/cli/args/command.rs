@@ -3,6 +3,7 @@
 use super::agent::AgentNoun;
 use super::backup::{Backup, Restore, Verify};
 use super::build::{ArtifactCommand, BuildCommand};
+use super::gate::GateCommand;
 use super::global::GlobalArgs;
 use super::job::JobCommand;
 use super::login::Login;
@@ -76,6 +77,12 @@ pub(in crate::cli) enum Command {
     /// Builds: trigger, watch, understand
     #[command(subcommand, before_help = "Example:\n  testhide build show 421")]
     Build(BuildCommand),
+    /// Quality gates: what builds have to hold
+    #[command(
+        subcommand,
+        before_help = "Example:\n  testhide gate create shop release --pass-rate 99.5 --no-new-failures"
+    )]
+    Gate(GateCommand),
     /// Files kept from builds
     #[command(
         subcommand,

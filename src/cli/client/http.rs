@@ -133,6 +133,16 @@ impl Client {
             .map(drop)
     }
 
+    /// PUT with a JSON body, for what is there then.
+    pub(in crate::cli) async fn replace<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &B,
+    ) -> Result<T, CliError> {
+        self.answer(self.request(Method::PUT, path, &[])?.json(body))
+            .await
+    }
+
     /// DELETE; the answer's body does not matter.
     pub(in crate::cli) async fn delete(&self, path: &[&str]) -> Result<(), CliError> {
         self.send(self.request(Method::DELETE, path, &[])?)

@@ -14,6 +14,6 @@ pub(in crate::cli) use clean::{clean, clean_lines, clean_log};
 pub(in crate::cli) use measure::{age, bytes, duration, parse_duration, short_commit};
 pub(in crate::cli) use printer::{Printer, Wishes};
 pub(in crate::cli) use progress::ProgressBar;
-pub(in crate::cli) use signs::{outcome_sign, state_sign, step_sign, verdict_sign};
+pub(in crate::cli) use signs::{gate_sign, outcome_sign, state_sign, step_sign, verdict_sign};
 pub(in crate::cli) use table::{Cell, Table, cut};
 pub(in crate::cli) use theme::{Colour, Theme};

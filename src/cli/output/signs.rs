@@ -44,6 +44,15 @@ pub(in crate::cli) fn outcome_sign(theme: &Theme, outcome: Outcome) -> Cell {
     cell(theme, (sign, ascii), outcome.as_str(), colour)
 }
 
+/// Sign and word of a gate, or of one of its rules.
+pub(in crate::cli) fn gate_sign(theme: &Theme, passed: bool) -> Cell {
+    if passed {
+        cell(theme, ("✔", "+"), "passed", Colour::Green)
+    } else {
+        cell(theme, ("✖", "x"), "failed", Colour::Red)
+    }
+}
+
 /// The verdict's word, loud.
 pub(in crate::cli) fn verdict_sign(theme: &Theme, kind: VerdictKind) -> Cell {
     let (sign, ascii, colour) = match kind {

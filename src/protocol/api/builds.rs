@@ -1,5 +1,6 @@
 //! Builds, their attempts and steps.
 
+use crate::api::GateSummary;
 use crate::{AgentId, ArtifactId, BuildId, JobId, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -160,6 +161,9 @@ pub struct Build {
     pub tests: TestCounts,
     /// What testhide says of it.
     pub tps: Tps,
+    /// What its gates say of this attempt; absent until they were evaluated, and where no gate is for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates: Option<GateSummary>,
     /// Steps of this attempt; only when one build is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepResult>,

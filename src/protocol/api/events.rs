@@ -1,7 +1,7 @@
 //! The feed: what happened, in order.
 
 use crate::api::{AgentMode, BuildState, StepState};
-use crate::{AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, Timestamp, UserId};
+use crate::{AgentId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +33,21 @@ pub enum Event {
     JobChanged {
         /// Which.
         job: JobId,
+    },
+    /// A quality gate was made.
+    GateCreated {
+        /// Which.
+        gate: GateId,
+    },
+    /// A quality gate was changed.
+    GateChanged {
+        /// Which.
+        gate: GateId,
+    },
+    /// A quality gate was removed.
+    GateDeleted {
+        /// Which.
+        gate: GateId,
     },
     /// A build waits for an agent.
     BuildQueued {
@@ -128,6 +143,19 @@ pub enum Event {
         /// Its build, when it has one.
         build: Option<BuildId>,
     },
+    /// A build was held against its gates.
+    GateEvaluated {
+        /// Build.
+        build: BuildId,
+        /// Its number.
+        number: u64,
+        /// Attempt.
+        attempt: u32,
+        /// Whether every rule holds.
+        passed: bool,
+        /// Gates that were evaluated.
+        gates: u64,
+    },
     /// Somebody said what the cause of a failure was.
     FailureLabelled {
         /// Result.
@@ -179,6 +207,9 @@ impl Event {
             Self::ProjectChanged { .. } => "project_changed",
             Self::JobCreated { .. } => "job_created",
             Self::JobChanged { .. } => "job_changed",
+            Self::GateCreated { .. } => "gate_created",
+            Self::GateChanged { .. } => "gate_changed",
+            Self::GateDeleted { .. } => "gate_deleted",
             Self::BuildQueued { .. } => "build_queued",
             Self::BuildStarted { .. } => "build_started",
             Self::StepChanged { .. } => "step_changed",
@@ -189,6 +220,7 @@ impl Event {
             Self::BuildFinished { .. } => "build_finished",
             Self::ReportStored { .. } => "report_stored",
             Self::VerdictsReached { .. } => "verdicts_reached",
+            Self::GateEvaluated { .. } => "gate_evaluated",
             Self::FailureLabelled { .. } => "failure_labelled",
             Self::AgentEnrolled { .. } => "agent_enrolled",
             Self::AgentModeChanged { .. } => "agent_mode_changed",

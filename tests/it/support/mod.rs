@@ -4,6 +4,6 @@ mod client;
 mod junit;
 mod server;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Answer, Client};
 pub(crate) use junit::{Case, junit};
 pub(crate) use server::{TestServer, job_with_script, lines_of};

@@ -103,6 +103,16 @@ fn header(model: &Model, canvas: &mut Canvas<'_>, build: &Build) -> u16 {
         );
         y += 1;
     }
+    if let Some(gates) = &build.gates {
+        let (sign, word, tone) = if gates.passed {
+            ("✓", "passed", Tone::Good)
+        } else {
+            ("✗", "failed", Tone::Bad)
+        };
+        let text = format!("{sign} gate {word}: {}", gates.message);
+        canvas.text(1, y, width, &text, tone);
+        y += 1;
+    }
     if !build.parameters.is_empty() {
         let all: Vec<_> = build
             .parameters

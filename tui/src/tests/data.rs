@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use testhide_protocol::api::{
     Agent, AgentLease, AgentMode, Attempt, Build, BuildState, BuildVerdicts, FailureVerdict,
-    FlakyPair, KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef, SearchAnswer,
-    SearchHit, SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts, TestResult,
-    Tps, Verdict, VerdictKind,
+    FlakyPair, GateSummary, KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef,
+    SearchAnswer, SearchHit, SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts,
+    TestResult, Tps, Verdict, VerdictKind,
 };
 use testhide_protocol::{
     AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, TestId, Timestamp,
@@ -81,6 +81,7 @@ pub(crate) fn build(number: u64, status: BuildState, job: &str, branch: &str) ->
         parameters: BTreeMap::new(),
         tests: TestCounts::default(),
         tps: Tps::default(),
+        gates: None,
         steps: Vec::new(),
         attempts: Vec::new(),
     }
@@ -136,6 +137,12 @@ pub(crate) fn failed_build() -> Build {
         probable_cause: Some("Product bug in payment/total.py".to_owned()),
         analysed: true,
     };
+    build.gates = Some(GateSummary {
+        passed: false,
+        gates: 1,
+        failed_rules: 1,
+        message: "expected no test that fails, found 3 in 1206 tests: test_checkout".to_owned(),
+    });
     let step = |index, name: &str, status, millis| StepResult {
         index,
         name: name.to_owned(),

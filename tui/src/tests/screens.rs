@@ -1,7 +1,9 @@
 //! Every screen at two sizes with normal, empty, refused and hostile content.
 
 use testhide_protocol::ResultId;
-use testhide_protocol::api::{BuildState, LogLine, Page, SearchAnswer, Stream, VerdictKind};
+use testhide_protocol::api::{
+    BuildState, GateSummary, LogLine, Page, SearchAnswer, Stream, VerdictKind,
+};
 
 use super::data::{self, HOSTILE};
 use super::{model_at, picture, press};
@@ -124,6 +126,10 @@ fn build_screen() {
     (bad.job_name, bad.branch, bad.triggered_by, bad.reason) =
         (hostile(), hostile(), hostile(), Some(hostile()));
     bad.tps.probable_cause = Some(hostile());
+    bad.gates = bad.gates.map(|gates| GateSummary {
+        message: hostile(),
+        ..gates
+    });
     bad.parameters.insert(hostile(), hostile());
     bad.steps[1].name = hostile();
     bad.steps[1].message = Some(hostile());

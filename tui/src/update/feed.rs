@@ -66,7 +66,9 @@ fn happened(model: &mut Model, record: &EventRecord) {
                 model.log.stale = true;
             }
         }
-        Happened::BuildCancelRequested { number, .. } | Happened::AttemptLost { number, .. } => {
+        Happened::BuildCancelRequested { number, .. }
+        | Happened::AttemptLost { number, .. }
+        | Happened::GateEvaluated { number, .. } => {
             model.builds.stale = true;
             model.build.stale |= model.build.number == number;
         }
@@ -109,7 +111,10 @@ fn happened(model: &mut Model, record: &EventRecord) {
         | Happened::ProjectCreated { .. }
         | Happened::ProjectChanged { .. }
         | Happened::JobCreated { .. }
-        | Happened::JobChanged { .. } => {}
+        | Happened::JobChanged { .. }
+        | Happened::GateCreated { .. }
+        | Happened::GateChanged { .. }
+        | Happened::GateDeleted { .. } => {}
     }
 }
 
