@@ -100,6 +100,7 @@ impl Line {
             path: path.to_owned(),
             size: offset,
             modified_at: None,
+            partial: false,
         };
         self.record(lease, seq, body).await;
     }

@@ -78,6 +78,7 @@ pub(crate) fn build(number: u64, status: BuildState, job: &str, branch: &str) ->
         agent_name: is_started.then(|| "linux-7".to_owned()),
         reason: None,
         parameters: BTreeMap::new(),
+        findings: Vec::new(),
         tests: TestCounts::default(),
         tps: Tps::default(),
         steps: Vec::new(),

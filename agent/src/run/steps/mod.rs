@@ -4,6 +4,7 @@ mod bash;
 mod collect;
 mod context;
 mod copy_artifacts;
+mod salvage;
 mod test_provider;
 
 pub(crate) use context::{Outcome, StepContext, run};
