@@ -128,6 +128,8 @@ impl Builds {
             tps: StoredTps::default(),
             reports_pending: 0,
             unreadable_reports: 0,
+            reports: 0,
+            findings: Vec::new(),
         })
     }
 }

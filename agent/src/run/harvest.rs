@@ -138,10 +138,7 @@ impl Harvest {
 
 fn key_of(nodeid: &[u8]) -> [u8; 8] {
     let hash = ring::digest::digest(&ring::digest::SHA256, nodeid);
-    *hash
-        .as_ref()
-        .first_chunk()
-        .expect("SHA-256 has 32 bytes")
+    *hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
 }
 
 enum Entry<'a> {
@@ -214,7 +211,10 @@ mod tests {
         };
         let line = |nodeid: &str| format!("[testhide_fail_info][{nodeid}]: fail_id={ID}");
         check(&format!("t.py .{}\nF", line("t.py::a")), &["t.py::a"]);
-        check(&format!("{} | jira=A-1\n", line("t.py::a[x]")), &["t.py::a[x]"]);
+        check(
+            &format!("{} | jira=A-1\n", line("t.py::a[x]")),
+            &["t.py::a[x]"],
+        );
         check(&line("t.py::a[]: fail_id=x]"), &["t.py::a[]: fail_id=x]"]);
         check(&format!("{0}{0}", line("t.py::a")), &["t.py::a"]);
         check(&format!("{}{}", line("a"), line("b")), &["a", "b"]);
@@ -229,14 +229,22 @@ mod tests {
     fn there_are_never_too_many() {
         let mut harvest = Harvest::new();
         for number in 0..MAX_PRINTED_FAILURES + 7 {
-            harvest.read(0, format!("[testhide_fail_info][{number}]: fail_id={ID}\n").as_bytes());
+            harvest.read(
+                0,
+                format!("[testhide_fail_info][{number}]: fail_id={ID}\n").as_bytes(),
+            );
         }
         let records = harvest.take(3);
         let mut told = (0, 0);
         for record in &records {
             let bytes = serde_json::to_string(record).unwrap().len();
             assert!(bytes < 60 * 1024, "{bytes}");
-            let RecordBody::FailuresPrinted { step: 3, failures, more } = record else {
+            let RecordBody::FailuresPrinted {
+                step: 3,
+                failures,
+                more,
+            } = record
+            else {
                 panic!("{record:?}")
             };
             told = (told.0 + failures.len(), told.1 + more);

@@ -145,8 +145,7 @@ fn read(chunk: &Path) -> io::Result<Option<String>> {
     };
     let mut content = Vec::new();
     io::copy(&mut io::Read::take(file, MAX_CHUNK + 1), &mut content)?;
-    Ok((content.len() as u64 <= MAX_CHUNK)
-        .then(|| String::from_utf8_lossy(&content).into_owned()))
+    Ok((content.len() as u64 <= MAX_CHUNK).then(|| String::from_utf8_lossy(&content).into_owned()))
 }
 
 /// The chunks in `folder` that are of this attempt, unless the report was written after them.
@@ -302,8 +301,8 @@ pub(super) fn write_file(
 mod tests {
     use super::*;
     use crate::tests::Scratch;
-    use std::time::Duration;
     use proptest::prelude::*;
+    use std::time::Duration;
 
     #[test]
     fn a_chunk_is_one_whole_test_case() {
@@ -311,8 +310,14 @@ mod tests {
             assert_eq!(test_case(chunk).is_some(), expected, "{chunk}");
         };
         check("<?xml version='1.0'?>\n<testcase name=\"a\" />", true);
-        check("\u{feff}<testcase name='a>b'><failure message=\"x\">&lt;</failure></testcase>\n", true);
-        check("<testcase><![CDATA[ </testcase> ]]><!-- > --></testcase>", true);
+        check(
+            "\u{feff}<testcase name='a>b'><failure message=\"x\">&lt;</failure></testcase>\n",
+            true,
+        );
+        check(
+            "<testcase><![CDATA[ </testcase> ]]><!-- > --></testcase>",
+            true,
+        );
         check("<testcase name=\"a\"><failure>half", false);
         check("<testcase name=\"a\"><failure></testcase></failure>", false);
         check("<testcase/><testcase/>", false);
@@ -344,28 +349,48 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         };
-        put(&format!(".a.xml_temp/{md5}_gw0.xml"), "<testcase name=\"one\"/>");
-        put(".a.xml_temp/17ec329ea5496f79eeae8f4c2aca542d_gw0.xml", "<testcase name=\"tw");
+        put(
+            &format!(".a.xml_temp/{md5}_gw0.xml"),
+            "<testcase name=\"one\"/>",
+        );
+        put(
+            ".a.xml_temp/17ec329ea5496f79eeae8f4c2aca542d_gw0.xml",
+            "<testcase name=\"tw",
+        );
         put(".a.xml_temp/notes.txt", "x");
-        put("deep/.b.xml_temp/case_000001_77.xml", "<testcase name=\"b\"/>");
+        put(
+            "deep/.b.xml_temp/case_000001_77.xml",
+            "<testcase name=\"b\"/>",
+        );
         put(".c.txt_temp/case_000001_77.xml", "<testcase name=\"c\"/>");
         let never = AtomicBool::new(false);
         let began = clock::now();
-        let look = |began, reports: &[PathBuf]| find(root, "**/*.xml", began, reports, &never).unwrap();
+        let look =
+            |began, reports: &[PathBuf]| find(root, "**/*.xml", began, reports, &never).unwrap();
         let found = look(began, &[]);
         let names: Vec<_> = found.iter().map(|one| one.report.clone()).collect();
         assert_eq!(names, [root.join("a.xml"), root.join("deep/b.xml")]);
         let mut report = Vec::new();
         assert_eq!(found[0].write(&mut report, &never).unwrap(), 1);
         let report = String::from_utf8(report).unwrap();
-        assert!(report.contains("name=\"pytest\"") && report.contains("\"one\"") && !report.contains("tw"), "{report}");
+        assert!(
+            report.contains("name=\"pytest\"")
+                && report.contains("\"one\"")
+                && !report.contains("tw"),
+            "{report}"
+        );
         assert!(is_chunk(&root.join(format!(".a.xml_temp/{md5}_gw0.xml"))));
         assert!(!is_chunk(&root.join("reports/case_1_2.xml")));
         // A later attempt does not count them, and a report that was written after them says all that they say.
         assert_eq!(look(began.plus_millis(60_000), &[]), []);
         put("reports/a.xml", "<testsuites/>");
         let after = found[0].modified + Duration::from_secs(1);
-        File::options().write(true).open(root.join("reports/a.xml")).unwrap().set_modified(after).unwrap();
+        File::options()
+            .write(true)
+            .open(root.join("reports/a.xml"))
+            .unwrap()
+            .set_modified(after)
+            .unwrap();
         assert_eq!(look(began, &[root.join("reports/a.xml")]).len(), 1);
     }
 }
