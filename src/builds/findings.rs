@@ -10,7 +10,7 @@ use super::store::{ATTEMPTS, Builds, PRINTED};
 use super::tally::counted_reports;
 use crate::reports::PrintedFailures;
 use crate::storage::{StorageError, Transaction, WriteTxn};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use testhide_protocol::BuildId;
 use testhide_protocol::api::StepState;
 use testhide_protocol::wire::{Lease, MAX_PRINTED_FAILURES, PrintedFailure, RecordBody};
@@ -29,7 +29,13 @@ pub(super) fn tell(
     baseline: Option<&Baseline>,
 ) -> Result<(), BuildsError> {
     let reports = counted_reports(wtxn, record.id, record.attempt)?;
-    let reports: Vec<_> = reports.into_iter().map(|(_, facts)| facts).collect();
+    let mut reports: Vec<_> = reports.into_iter().map(|(_, facts)| facts).collect();
+    // A file that two steps deliver is one report.
+    let mut seen = HashSet::new();
+    reports.retain(|facts| match facts.modified_at {
+        Some(written) => seen.insert((facts.name.clone(), written)),
+        None => true,
+    });
     let mut printed = Vec::new();
     for of_step in printed_in(wtxn, record.id, record.attempt)? {
         printed.extend(of_step.failures);

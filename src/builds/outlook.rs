@@ -68,7 +68,9 @@ impl Builds {
         let stored = attempt.as_ref().map_or(0, |attempt| attempt.journal_seq);
         let mut arrivals = HashMap::new();
         let mut ends = false;
-        for (seq, entry) in batch.entries.iter().filter(|(seq, _)| *seq > stored) {
+        // What belongs to another attempt says nothing about this one; the transaction refuses it.
+        let own = record.attempt == batch.lease.attempt;
+        for (seq, entry) in batch.entries.iter().filter(|(seq, _)| own && *seq > stored) {
             match entry {
                 Entry::Body(RecordBody::StepStarted { step, time }) => {
                     if let Some(step) = steps.get_mut(*step as usize) {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use testhide_protocol::api::{Outcome, OutcomeCounts};
 use testhide_protocol::{BuildId, TestId};
 
-/// Builds whose tests are kept in memory: 5 MB each with 100,000 tests.
-const KEPT: usize = 16;
+/// Builds whose tests are kept in memory while their reports arrive: 5 MB each with 100,000 tests.
+const KEPT: usize = 32;
 
 /// The tests of one attempt over its first reports.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,10 @@ impl Tallies {
     pub(super) fn turn(&self, build: BuildId) -> Turn {
         let mut turns = self.0.lock();
         if turns.len() >= KEPT && !turns.contains_key(&build) {
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            let idle = |(_, turn): &(&BuildId, &Turn)| Arc::strong_count(turn) == 1;
+            if let Some(other) = turns.iter().find(idle).map(|(other, _)| *other) {
+                turns.remove(&other);
+            }
         }
         turns.entry(build).or_default().clone()
     }
