@@ -12,8 +12,8 @@ use crate::storage::{FileError, StorageError, StoredFile};
 use futures_util::future::join_all;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use testhide_protocol::AgentId;
 use testhide_protocol::wire::{Chunk, FileKind, Lease, RecordBody, clean_file_path};
+use testhide_protocol::{AgentId, Timestamp};
 
 /// Files that any agent may have open at once; one that runs more builds may have one for each.
 const MIN_OPEN_FILES: usize = 32;
@@ -323,7 +323,8 @@ impl Journals {
             step,
             path,
             size,
-            ..
+            modified_at,
+            partial,
         } = body
         else {
             return Ok(Pending::Entry(Entry::Body(body)));
@@ -366,24 +367,39 @@ impl Journals {
                     step,
                     path,
                     size,
-                    modified_at: None,
+                    modified_at,
+                    partial,
                 })));
             }
         };
         match kind {
             FileKind::Artifact => Ok(Pending::Entry(Entry::Artifact { path, file: stored })),
-            FileKind::Report => self.report(lease, step, path, stored, before).await,
+            FileKind::Report => {
+                let file = Delivered {
+                    step,
+                    path,
+                    file: stored,
+                    modified_at,
+                    partial,
+                };
+                self.report(lease, file, before).await
+            }
         }
     }
 
     async fn report(
         &self,
         lease: Lease,
-        step: u32,
-        path: String,
-        file: StoredFile,
+        delivered: Delivered,
         before: &Batch,
     ) -> Result<Pending, Halt> {
+        let Delivered {
+            step,
+            path,
+            file,
+            modified_at,
+            partial,
+        } = delivered;
         let mut origin = match self.agents.builds.get(lease.build) {
             Ok(record) => record.origin(),
             Err(error) => return Ok(Pending::Broken(error.to_string())),
@@ -396,13 +412,26 @@ impl Journals {
         if let Some(commit) = resolved {
             origin.commit = Some(commit.clone());
         }
+        let bodies = before.iter().filter_map(|(_, pending)| match pending {
+            Pending::Entry(Entry::Body(body)) => Some(body),
+            _ => None,
+        });
+        let printed = match self.agents.builds.printed(lease, bodies) {
+            Ok(printed) => printed,
+            Err(error) => return Err(error.into()),
+        };
         let prepared = self
             .agents
             .reports
-            .prepare(origin, path.clone(), file.clone())
+            .prepare_with(origin, path.clone(), file.clone(), printed)
             .await;
         match prepared {
-            Ok(prepared) => Ok(Pending::Entry(Entry::Report(Arc::new(prepared)))),
+            Ok(prepared) => Ok(Pending::Entry(Entry::Report {
+                report: Arc::new(prepared),
+                step,
+                modified_at,
+                partial,
+            })),
             Err(crate::reports::ReportsError::Storage(error)) => Err(error.into()),
             Err(error) => Ok(Pending::Entry(Entry::Unreadable {
                 step,
@@ -412,6 +441,15 @@ impl Journals {
             })),
         }
     }
+}
+
+/// A report file as it arrived.
+struct Delivered {
+    step: u32,
+    path: String,
+    file: StoredFile,
+    modified_at: Option<Timestamp>,
+    partial: bool,
 }
 
 fn too_large(step: u32, path: &str, limit: u64) -> Entry {

@@ -1,10 +1,12 @@
 //! An agent's journal becomes facts: each record once, in order.
 
 use super::error::BuildsError;
+use super::findings;
 use super::finish::end_attempt;
-use super::lifecycle::Fact;
+use super::lifecycle::{Against, Fact};
 use super::model::{AttemptRecord, BuildRecord};
-use super::store::{ATTEMPTS, Builds, LEASES, load, save};
+use super::outlook::Outlook;
+use super::store::{ATTEMPTS, Builds, LEASES, REPORT_FACTS, load, save};
 use crate::artifacts::{self, ArtifactRecord};
 use crate::events;
 use crate::logs::{self, Appended, PlacedChunk};
@@ -26,7 +28,16 @@ pub enum Entry {
     /// A step or the end.
     Body(RecordBody),
     /// A report that was read.
-    Report(Arc<PreparedReport>),
+    Report {
+        /// It.
+        report: Arc<PreparedReport>,
+        /// Step that delivered it.
+        step: u32,
+        /// When its file was written, by the agent's clock.
+        modified_at: Option<Timestamp>,
+        /// Whether the agent put it together from what a killed reporter left.
+        partial: bool,
+    },
     /// A report file that could not be read; the file is kept.
     Unreadable {
         /// Step that delivered it.
@@ -71,15 +82,43 @@ impl Builds {
     /// [`BuildsError::LeaseGone`] when `agent` does not hold the lease, [`BuildsError::Journal`] when a record does not follow the
     /// one before; nothing of the batch is stored then.
     pub async fn apply(&self, agent: AgentId, batch: JournalBatch) -> Result<u64, BuildsError> {
-        let now = self.clock.now();
-        let (seq, ended) = self
-            .storage
-            .write(move |wtxn| apply_batch(wtxn, agent, &batch, now))
-            .await?;
+        let batch = Arc::new(batch);
+        if !batch.needs_outlook() {
+            let applied = self.apply_with(agent, batch, None).await?;
+            return applied.map(|(seq, _)| seq).ok_or(BuildsError::Raced);
+        }
+        let build = batch.lease.build;
+        let turn = self.tallies.turn(build);
+        let mut kept = turn.lock().await;
+        let (seq, ended) = loop {
+            let (builds, before, looked_at) = (self.clone(), kept.take(), batch.clone());
+            let looking = tokio::task::spawn_blocking(move || builds.outlook(&looked_at, before));
+            let (outlook, tally) = looking.await.map_err(BuildsError::panicked)??;
+            let outlook = Some(Arc::new(outlook));
+            let applied = self.apply_with(agent, batch.clone(), outlook).await?;
+            if let Some(applied) = applied {
+                *kept = Some(tally);
+                break applied;
+            }
+        };
         if ended {
+            self.tallies.forget(build);
             self.wake();
         }
         Ok(seq)
+    }
+
+    /// Applies a batch; `None` when the build is not as `outlook` has seen it: nothing is stored then.
+    async fn apply_with(
+        &self,
+        agent: AgentId,
+        batch: Arc<JournalBatch>,
+        outlook: Option<Arc<Outlook>>,
+    ) -> Result<Option<(u64, bool)>, BuildsError> {
+        let now = self.clock.now();
+        self.storage
+            .write(move |wtxn| apply_batch(wtxn, agent, &batch, outlook.as_deref(), now))
+            .await
     }
 }
 
@@ -87,8 +126,9 @@ fn apply_batch(
     wtxn: &WriteTxn,
     agent: AgentId,
     batch: &JournalBatch,
+    outlook: Option<&Outlook>,
     now: Timestamp,
-) -> Result<(u64, bool), BuildsError> {
+) -> Result<Option<(u64, bool)>, BuildsError> {
     let lease = batch.lease;
     let attempt = ATTEMPTS.read(wtxn)?.get(&(lease.build, lease.attempt))?;
     let Some(attempt) =
@@ -101,15 +141,20 @@ fn apply_batch(
     if held.is_none_or(|held| held.fence != lease.fence) {
         let known = attempt.ended_by_agent() && last <= attempt.journal_seq;
         return if known {
-            Ok((attempt.journal_seq, false))
+            Ok(Some((attempt.journal_seq, false)))
         } else {
             Err(BuildsError::LeaseGone("it ended"))
         };
     }
+    let record = load(wtxn, lease.build)?;
+    if outlook.is_some_and(|outlook| !outlook.holds(&record, Some(&attempt))) {
+        return Ok(None);
+    }
     let mut applying = Applying {
         wtxn,
         now,
-        record: load(wtxn, lease.build)?,
+        outlook,
+        record,
         attempt,
         appended: None,
         end: None,
@@ -132,13 +177,14 @@ fn apply_batch(
         applying.attempt.journal_seq = *seq;
     }
     applying.append_log(&chunks)?;
-    applying.finish()
+    applying.finish().map(Some)
 }
 
 /// The facts of one attempt while its records are applied to them.
 struct Applying<'a> {
     wtxn: &'a WriteTxn,
     now: Timestamp,
+    outlook: Option<&'a Outlook>,
     record: BuildRecord,
     attempt: AttemptRecord,
     appended: Option<Appended>,
@@ -165,11 +211,7 @@ impl Applying<'_> {
         match entry {
             Entry::Chunk(_) => Ok(()),
             Entry::Body(body) => self.body(seq, body),
-            Entry::Report(report) => {
-                reports::store(self.wtxn, report, self.now)?;
-                self.record.add_report(report.counts());
-                Ok(())
-            }
+            Entry::Report { report, .. } => self.report(seq, report),
             Entry::Unreadable {
                 step,
                 path,
@@ -191,6 +233,23 @@ impl Applying<'_> {
             }
             Entry::Artifact { path, file } => self.keep(path.clone(), file.clone()),
         }
+    }
+
+    /// Stores a report. One that is older than the attempt is kept as a file: it tells of another run.
+    fn report(&mut self, seq: u64, report: &PreparedReport) -> Result<(), BuildsError> {
+        let facts = self
+            .outlook
+            .and_then(|outlook| outlook.arrivals.get(&seq))
+            .ok_or(BuildsError::Raced)?;
+        let place = (self.record.id, self.record.attempt, self.record.reports);
+        REPORT_FACTS.write(self.wtxn)?.put(&place, facts)?;
+        self.record.reports += 1;
+        if facts.stale {
+            return self.keep(report.name().to_owned(), report.file().clone());
+        }
+        reports::store(self.wtxn, report, self.now)?;
+        self.record.reports_pending += 1;
+        Ok(())
     }
 
     fn keep(&mut self, path: String, file: StoredFile) -> Result<(), BuildsError> {
@@ -224,8 +283,11 @@ impl Applying<'_> {
                 self.record.commit = Some(commit.clone());
                 Ok(())
             }
-            RecordBody::StepStarted { step, .. } => {
-                self.step(seq, *step, |kept| kept.state = StepState::Running)?;
+            RecordBody::StepStarted { step, time } => {
+                self.step(seq, *step, |kept| {
+                    kept.state = StepState::Running;
+                    kept.started_at = Some(*time);
+                })?;
                 self.step_event(*step, StepState::Running)
             }
             RecordBody::StepFinished {
@@ -250,6 +312,10 @@ impl Applying<'_> {
                 })?;
                 self.step_event(*step, shown)
             }
+            RecordBody::FailuresPrinted { step, failures, .. } => {
+                findings::keep_printed(self.wtxn, &self.record, &mut self.attempt, *step, failures)
+            }
+            RecordBody::Unknown => Ok(()),
             RecordBody::File { .. } => Err(BuildsError::Journal {
                 seq,
                 reason: "the file's bytes did not arrive".to_owned(),
@@ -319,13 +385,27 @@ impl Applying<'_> {
         ATTEMPTS
             .write(self.wtxn)?
             .put(&(self.record.id, self.record.attempt), &self.attempt)?;
+        if let Some(outlook) = self.outlook {
+            self.record.counts = outlook.counts;
+        }
         let Some((end, message)) = self.end else {
             save(self.wtxn, &self.record)?;
             return Ok((seq, false));
         };
-        let failing_tests = self.record.against();
-        let reason = message.or_else(|| self.record.reason_for(end, failing_tests, &self.attempt));
-        let fact = Fact::Ended { end, failing_tests };
+        // Of an attempt that was broken off, nothing has to fit.
+        if !matches!(end, AttemptEnd::Cancelled | AttemptEnd::Interrupted) {
+            let baseline = self.outlook.and_then(|outlook| outlook.baseline.as_ref());
+            findings::tell(self.wtxn, &mut self.record, &self.attempt, baseline)?;
+        }
+        let against = Against {
+            failing_tests: self.record.against(),
+            inconsistent: self.record.is_inconsistent(),
+        };
+        let reason = message.or_else(|| {
+            self.record
+                .reason_for(end, against.failing_tests, &self.attempt)
+        });
+        let fact = Fact::Ended { end, against };
         end_attempt(self.wtxn, &mut self.record, fact, reason, self.now)?;
         Ok((seq, true))
     }

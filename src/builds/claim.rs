@@ -7,7 +7,7 @@ use super::queue::{Waiting, pick};
 use super::store::{ATTEMPTS, Builds, COUNTERS, LEASES, QUEUE, load, save};
 use crate::events;
 use crate::storage::{StorageError, Transaction, WriteTxn};
-use testhide_protocol::api::{BuildState, Event, JobDefinition, OutcomeCounts, StepState};
+use testhide_protocol::api::{BuildState, Event, JobDefinition, StepState};
 use testhide_protocol::wire::{Assignment, Lease};
 use testhide_protocol::{AgentId, BuildId, Timestamp};
 
@@ -92,8 +92,6 @@ fn give(
     record.started_at = Some(now);
     record.agent = Some(slots.agent);
     record.agent_name = Some(slots.name.clone());
-    record.counts = OutcomeCounts::default();
-    record.unreadable_reports = 0;
     record.reason = None;
     save(wtxn, &record)?;
     QUEUE.write(wtxn)?.remove(&record.number)?;
@@ -115,6 +113,8 @@ fn give(
         reason: None,
         journal_seq: 0,
         ended_in_order: false,
+        printed_records: 0,
+        printed_failures: 0,
         steps: steps_of(&definition),
     };
     ATTEMPTS
@@ -138,6 +138,7 @@ fn steps_of(definition: &JobDefinition) -> Vec<StepRecord> {
         exit_code: None,
         message: None,
         duration_ms: None,
+        started_at: None,
     };
     steps.map(|step| pending(step.display_name())).collect()
 }

@@ -61,6 +61,12 @@ pub enum BuildsError {
         /// Why.
         reason: String,
     },
+    /// What was worked out for it does not hold any more; trying again helps.
+    #[error("the build changed meanwhile")]
+    Raced,
+    /// A thread that read for it ended early.
+    #[error("failed to read a build's reports: {0}")]
+    Panicked(String),
     /// The caller may not.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -87,6 +93,13 @@ pub enum BuildsError {
     Storage(#[from] StorageError),
 }
 
+impl BuildsError {
+    /// A reading thread ended early.
+    pub(super) fn panicked(error: tokio::task::JoinError) -> Self {
+        Self::Panicked(error.to_string())
+    }
+}
+
 impl From<IllegalMove> for BuildsError {
     fn from(error: IllegalMove) -> Self {
         Self::Invalid(error.to_string())
@@ -108,6 +121,8 @@ impl From<BuildsError> for ApiError {
             BuildsError::LeaseGone(_) | BuildsError::Journal { .. } => {
                 Self::conflict("lease_gone", text)
             }
+            BuildsError::Raced => Self::conflict("build_changed", text),
+            BuildsError::Panicked(_) => Self::internal(&text),
             BuildsError::Refused(refusal) => refusal.into(),
             BuildsError::Jobs(error) => error.into(),
             BuildsError::Projects(error) => error.into(),

@@ -79,6 +79,7 @@ fn queue_again(
     };
     events::append(wtxn, now, Some(record.project), &lost)?;
     record.attempt += 1;
+    record.forget_reports();
     record.retries_left = record.retries_left.saturating_sub(1);
     wait_again(wtxn, record, now)
 }

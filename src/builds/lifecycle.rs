@@ -28,12 +28,27 @@ pub(super) enum Fact {
     Claimed,
     /// Somebody asked for its end.
     CancelRequested,
-    /// Its agent says that the attempt ended; `failing_tests` counts what its reports hold against it.
-    Ended { end: AttemptEnd, failing_tests: u64 },
+    /// Its agent says that the attempt ended.
+    Ended { end: AttemptEnd, against: Against },
     /// Its agent is gone.
     AgentLost,
     /// Its agent did not take it; nothing of the attempt was begun.
     Declined,
+}
+
+/// What speaks against a passed attempt, whatever its agent says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Against {
+    /// What its reports hold against it: failures, and files that could not be taken.
+    pub failing_tests: u64,
+    /// The exit codes of its steps and its results contradict each other.
+    pub inconsistent: bool,
+}
+
+impl Against {
+    fn is_something(self) -> bool {
+        self.failing_tests > 0 || self.inconsistent
+    }
 }
 
 /// What follows.
@@ -75,8 +90,8 @@ pub(super) fn next(standing: Standing, fact: Fact) -> Result<Move, IllegalMove> 
             Ok(Move::To(BuildState::Cancelled))
         }
         (BuildState::Running, Fact::Declined) => Ok(Move::PutBack),
-        (BuildState::Running, Fact::Ended { end, failing_tests }) => Ok(match end {
-            AttemptEnd::Passed if failing_tests > 0 => Move::To(BuildState::Failed),
+        (BuildState::Running, Fact::Ended { end, against }) => Ok(match end {
+            AttemptEnd::Passed if against.is_something() => Move::To(BuildState::Failed),
             AttemptEnd::Passed => Move::To(BuildState::Passed),
             AttemptEnd::Failed => Move::To(BuildState::Failed),
             AttemptEnd::Cancelled => Move::To(BuildState::Cancelled),
@@ -105,7 +120,15 @@ mod tests {
             Just(Fact::CancelRequested),
             Just(Fact::AgentLost),
             Just(Fact::Declined),
-            (end, 0u64..3).prop_map(|(end, failing_tests)| Fact::Ended { end, failing_tests }),
+            (end, 0u64..3, any::<bool>()).prop_map(|(end, failing_tests, inconsistent)| {
+                Fact::Ended {
+                    end,
+                    against: Against {
+                        failing_tests,
+                        inconsistent,
+                    },
+                }
+            }),
         ]
     }
 
@@ -134,8 +157,11 @@ mod tests {
                 prop_assert!(!was.state.is_final(), "a final state is left by {:?}", fact);
                 prop_assert!(claims - declined <= retries + 1, "more attempts than the policy allows");
                 prop_assert!(fact != Fact::Declined || standing.retries_left == was.retries_left, "declining costs no retry");
-                let failed_tests = matches!(fact, Fact::Ended { failing_tests: 1.., .. });
-                prop_assert!(!(failed_tests && standing.state == BuildState::Passed));
+                let held_against = matches!(
+                    fact,
+                    Fact::Ended { against: Against { failing_tests: 1.., .. } | Against { inconsistent: true, .. }, .. }
+                );
+                prop_assert!(!(held_against && standing.state == BuildState::Passed));
                 let lost = matches!(fact, Fact::AgentLost | Fact::Ended { end: AttemptEnd::Interrupted, .. });
                 prop_assert!(!(lost && standing.state == BuildState::Failed), "lost is never failed");
             }

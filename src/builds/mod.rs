@@ -3,23 +3,36 @@
 //! One record says the truth about a build; [`lifecycle`](self) decides every move of it, purely. An attempt belongs to
 //! whoever holds its lease (a fencing number that grows with every claim); what arrives under an older number is refused. An
 //! attempt's journal is applied record by record, each once, in the transaction that remembers how far it is.
+//!
+//! A report alone is not believed: [`rules`](self) hold it against exit codes, times, what was printed and earlier builds, purely. What
+//! does not fit is a finding, stored in the transaction that ends the attempt. A test counts once, however many reports tell of it.
 
 mod apply;
+mod baseline;
 mod cancel;
 mod claim;
 mod error;
+mod facts;
+mod findings;
 mod finish;
 mod gate;
 mod lifecycle;
 mod lose;
+mod merge;
 mod model;
+mod outlook;
 mod queue;
 mod reports;
 mod resume;
 mod routes;
+mod rules;
 mod start;
 mod store;
+mod tally;
 mod view;
+
+#[cfg(test)]
+mod rules_tests;
 
 pub use apply::{Entry, JournalBatch};
 pub use claim::AgentSlots;

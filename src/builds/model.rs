@@ -1,13 +1,16 @@
 //! Stored shapes of builds.
 
 use super::error::BuildsError;
+use super::facts::StoredFinding;
 use super::gate::StoredGates;
 use super::lifecycle::Standing;
 use crate::history::{BuildOrigin, Origin};
 use crate::storage::Record;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use testhide_protocol::api::{BuildState, JobDefinition, OutcomeCounts, StepState, Tps};
+use testhide_protocol::api::{
+    BuildState, FindingKind, JobDefinition, OutcomeCounts, StepState, Tps,
+};
 use testhide_protocol::wire::AttemptEnd;
 use testhide_protocol::{AgentId, BuildId, JobId, ProjectId, Timestamp, UserId};
 
@@ -68,6 +71,10 @@ pub struct BuildRecord {
     pub(super) unreadable_reports: u32,
     /// What the gates say.
     pub(super) gates: Option<StoredGates>,
+    /// Reports of the present attempt and of uploads for it: their facts stand under this many places.
+    pub(super) reports: u32,
+    /// What does not fit together, once the attempt has ended.
+    pub(super) findings: Vec<StoredFinding>,
 }
 impl Record for BuildRecord {}
 
@@ -155,6 +162,9 @@ pub(super) struct AttemptRecord {
     pub journal_seq: u64,
     /// Whether the journal's last record was applied.
     pub ended_in_order: bool,
+    /// Records of printed failures, and how many failures these hold.
+    pub printed_records: u32,
+    pub printed_failures: u32,
     pub steps: Vec<StepRecord>,
 }
 impl Record for AttemptRecord {}
@@ -167,6 +177,8 @@ pub(super) struct StepRecord {
     pub exit_code: Option<i32>,
     pub message: Option<String>,
     pub duration_ms: Option<u64>,
+    /// When it began, by the agent's clock; comparable with the times of its files.
+    pub started_at: Option<Timestamp>,
 }
 
 /// A lease, under (agent, build). There is one exactly while the build runs.
@@ -206,16 +218,19 @@ impl AttemptRecord {
 }
 
 impl BuildRecord {
-    /// Counts one more report.
-    pub(super) fn add_report(&mut self, counts: OutcomeCounts) {
-        self.counts.passed += counts.passed;
-        self.counts.failed += counts.failed;
-        self.counts.error += counts.error;
-        self.counts.skipped += counts.skipped;
-        self.counts.known_issue += counts.known_issue;
-        self.counts.not_run += counts.not_run;
-        self.counts.total += counts.total;
-        self.reports_pending += 1;
+    /// Forgets what its reports said: they were another attempt's.
+    pub(super) fn forget_reports(&mut self) {
+        self.counts = OutcomeCounts::default();
+        self.unreadable_reports = 0;
+        self.reports = 0;
+        self.findings.clear();
+    }
+
+    /// Whether its exit codes and its results contradict each other.
+    pub(super) fn is_inconsistent(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.kind == FindingKind::InconsistentExit)
     }
 
     /// What its files hold against it: failures, errors, reports that could not be read, files that were not taken.
@@ -247,6 +262,11 @@ impl BuildRecord {
             AttemptEnd::Passed if against > 0 => Some(format!(
                 "{against} test(s) failed although every step succeeded"
             )),
+            AttemptEnd::Passed => self
+                .findings
+                .iter()
+                .find(|finding| finding.kind == FindingKind::InconsistentExit)
+                .map(|finding| finding.message.clone()),
             AttemptEnd::Failed => {
                 let step = failed()?;
                 let what = step.message.as_deref().unwrap_or("failed");

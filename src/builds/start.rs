@@ -129,6 +129,8 @@ impl Builds {
             reports_pending: 0,
             unreadable_reports: 0,
             gates: None,
+            reports: 0,
+            findings: Vec::new(),
         })
     }
 }

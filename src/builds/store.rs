@@ -1,7 +1,9 @@
 //! Tables of builds and the handle to them.
 
 use super::error::BuildsError;
+use super::facts::{PrintedRecord, ReportFacts};
 use super::model::{AttemptRecord, BuildRecord, IdempotencyRecord, LeaseRecord, QueueRecord};
+use super::tally::Tallies;
 use crate::accounts::{Principal, require};
 use crate::artifacts::Artifacts;
 use crate::jobs::Jobs;
@@ -21,6 +23,14 @@ pub(super) const BY_NUMBER: Table<u64, [u8; 16]> = Table::new("builds_by_number"
 pub(super) const BY_PROJECT: Table<(ProjectId, u64), [u8; 16]> = Table::new("builds_by_project");
 pub(super) const BY_JOB: Table<(JobId, u64), [u8; 16]> = Table::new("builds_by_job");
 pub(super) const ATTEMPTS: Table<(BuildId, u32), AttemptRecord> = Table::new("build_attempts");
+
+/// Reports of an attempt in the order of arrival.
+pub(super) const REPORT_FACTS: Table<(BuildId, u32, u32), ReportFacts> =
+    Table::new("build_report_facts");
+
+/// Failures that were printed in an attempt, in the order of arrival.
+pub(super) const PRINTED: Table<(BuildId, u32, u32), PrintedRecord> =
+    Table::new("build_printed_failures");
 pub(super) const QUEUE: Table<u64, QueueRecord> = Table::new("build_queue");
 pub(super) const LEASES: Table<(AgentId, BuildId), LeaseRecord> = Table::new("build_leases");
 pub(super) const IDEMPOTENCY: Table<(UserId, String), IdempotencyRecord> =
@@ -42,6 +52,8 @@ pub struct Builds {
     pub(super) logs: Logs,
     pub(super) artifacts: Artifacts,
     pub(super) reports: Reports,
+    /// What is counted of builds whose reports arrive.
+    pub(super) tallies: Arc<Tallies>,
     /// Wakes whoever hands builds to agents or tells them to end; carries nothing.
     wake: Arc<watch::Sender<u64>>,
     /// Labels and names of the agents that are connected, for saying why a build waits.
@@ -69,6 +81,7 @@ impl Builds {
             logs,
             artifacts,
             reports,
+            tallies: Arc::default(),
             wake,
             connected: Arc::default(),
         }

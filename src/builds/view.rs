@@ -5,7 +5,7 @@ use super::model::{AttemptRecord, BuildRecord, StepRecord};
 use super::queue::why_waiting;
 use super::store::{ATTEMPTS, BUILDS, BY_JOB, BY_NUMBER, BY_PROJECT, Builds};
 use crate::accounts::Visible;
-use testhide_protocol::api::{Attempt, Build, BuildState, StepResult, TestCounts, Tps};
+use testhide_protocol::api::{Attempt, Build, BuildState, Finding, StepResult, TestCounts, Tps};
 use testhide_protocol::{BuildId, JobId, ProjectId};
 
 /// Rows that one page may look at before it ends early; a page of rare matches goes on with the next request.
@@ -82,6 +82,7 @@ impl Builds {
             agent_name: record.agent_name,
             reason,
             parameters: record.parameters,
+            findings: record.findings.into_iter().map(Finding::from).collect(),
             tests: TestCounts {
                 passed: record.counts.passed,
                 failed: record.counts.failed + record.counts.error,

@@ -61,8 +61,21 @@ fn table(builds: &[Build], theme: &Theme) -> Table {
     table
 }
 
-/// Failures first; nothing where there are no tests.
+/// The counts, and whether they are to be believed.
 fn tests(build: &Build) -> String {
+    let mark = match build.findings.as_slice() {
+        [] => return counted(build),
+        [finding] => format!("! {}", finding.kind.as_str()),
+        several => format!("! {} findings", several.len()),
+    };
+    match counted(build) {
+        none if none.is_empty() => mark,
+        counted => format!("{mark}, {counted}"),
+    }
+}
+
+/// Failures first; nothing where there are no tests.
+fn counted(build: &Build) -> String {
     let counts = &build.tests;
     match (
         counts.failed,
@@ -86,7 +99,7 @@ fn tests(build: &Build) -> String {
 mod tests {
     use super::table;
     use crate::cli::build_show::samples::{build, theme};
-    use testhide_protocol::api::{BuildState, TestCounts};
+    use testhide_protocol::api::{BuildState, Finding, FindingKind, TestCounts};
 
     #[test]
     fn one_line_a_build() {
@@ -103,11 +116,18 @@ mod tests {
             passed: 5,
             ..TestCounts::default()
         };
+        lost.findings = vec![Finding {
+            kind: FindingKind::TestsMissing,
+            message: "there were 9".to_owned(),
+            report: None,
+            tests: Vec::new(),
+            count: 4,
+        }];
         let expected = "\
 BUILD  STATE          JOB   BRANCH  COMMIT       TIME  TESTS                   QUEUED
  1422  ● running      unit  main               3m 12s                          10m ago
   421  ✖ failed       unit  main    4f2c91a0b  3m 12s  3 of 126 failed, 1 new  10m ago
-    9  ⚡ infra_lost  unit  main    4f2c91a0b          5 ok                    10m ago
+    9  ⚡ infra_lost  unit  main    4f2c91a0b          ! tests_missing, 5 ok   10m ago
 ";
         assert_eq!(
             table(&[running, build(), lost], &theme()).render(&theme()),

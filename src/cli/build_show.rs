@@ -7,10 +7,13 @@ use super::output::{
     step_sign,
 };
 use super::session::Session;
-use testhide_protocol::api::{Attempt, Build, BuildVerdicts, StepResult, StepState};
+use testhide_protocol::api::{Attempt, Build, BuildVerdicts, FindingKind, StepResult, StepState};
 
 /// Failures shown here; `build verdicts` shows all.
 const FAILURES: usize = 10;
+
+/// Tests named with a finding; `--json` has up to 20.
+const TESTS_OF_FINDING: usize = 5;
 
 /// Shows a build.
 pub(super) async fn run(session: &Session, build: &str) -> Result<(), CliError> {
@@ -54,6 +57,7 @@ pub(super) fn summary(build: &Build, theme: &Theme) -> String {
     if let Some(reason) = &build.reason {
         out.push_str(&format!("  reason  {}\n", clean(reason)));
     }
+    out.push_str(&findings(build, theme));
     let tests = test_words(build, theme);
     if !tests.is_empty() {
         out.push_str(&format!("  tests   {}\n", tests.join(dot)));
@@ -76,6 +80,29 @@ pub(super) fn summary(build: &Build, theme: &Theme) -> String {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         out.push_str(&format!("  with    {}\n", clean(&pairs.join(" "))));
+    }
+    out
+}
+
+/// What does not fit together, before the counts that it speaks of.
+fn findings(build: &Build, theme: &Theme) -> String {
+    let mut out = String::new();
+    for finding in &build.findings {
+        let colour = match finding.kind {
+            FindingKind::InconsistentExit => Colour::Red,
+            _ => Colour::Yellow,
+        };
+        let kind = theme.paint(colour, finding.kind.as_str());
+        out.push_str(&format!("  finding {kind}: {}\n", clean(&finding.message)));
+        let shown = finding.tests.iter().take(TESTS_OF_FINDING);
+        let mut names: Vec<String> = shown.map(|name| clean(name)).collect();
+        let more = finding.count.saturating_sub(names.len() as u64);
+        if !names.is_empty() && more > 0 {
+            names.push(format!("{more} more"));
+        }
+        if !names.is_empty() {
+            out.push_str(&format!("          {}\n", names.join(", ")));
+        }
     }
     out
 }
@@ -236,6 +263,7 @@ pub(super) mod samples {
             agent_name: Some("builder-7".to_owned()),
             reason: Some("step `pytest` ended with exit code 1".to_owned()),
             parameters: [("SUITE".to_owned(), "smoke".to_owned())].into(),
+            findings: Vec::new(),
             tests: TestCounts {
                 passed: 121,
                 failed: 3,
@@ -265,7 +293,9 @@ mod tests {
     use super::{draw, summary};
     use crate::cli::build_verdicts::samples::verdicts;
     use crate::cli::output::Theme;
-    use testhide_protocol::api::{Attempt, BuildState, StepResult, StepState};
+    use testhide_protocol::api::{
+        Attempt, BuildState, Finding, FindingKind, StepResult, StepState,
+    };
 
     #[test]
     fn failures_come_before_steps_and_attempts() {
@@ -315,6 +345,34 @@ log: testhide build log 421
         assert!(drawn.starts_with(expected), "{drawn}");
         assert!(drawn.ends_with(steps), "{drawn}");
         assert!(drawn.contains("NEW"), "{drawn}");
+    }
+
+    #[test]
+    fn findings_come_before_the_counts() {
+        let mut build = build();
+        build.findings = vec![
+            Finding {
+                kind: FindingKind::InconsistentExit,
+                message: "step `pytest` ended with exit code 1".to_owned(),
+                report: None,
+                tests: Vec::new(),
+                count: 0,
+            },
+            Finding {
+                kind: FindingKind::TestsMissing,
+                message: "the last build had 20 tests, this build has 12".to_owned(),
+                report: None,
+                tests: (1..=7).map(|number| format!("test_{number}")).collect(),
+                count: 8,
+            },
+        ];
+        let expected = "
+  finding inconsistent_exit: step `pytest` ended with exit code 1
+  finding tests_missing: the last build had 20 tests, this build has 12
+          test_1, test_2, test_3, test_4, test_5, 3 more
+  tests   3 failed";
+        let drawn = summary(&build, &theme());
+        assert!(drawn.contains(expected), "{drawn}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::block::{BLOCK_BYTES, Packed, pack};
 use super::compare::severity;
+use super::evidence::{Evidence, PrintedFailures};
 use super::model::{CompactRow, ResultBlock, RowBlock, bits_of};
 use super::parse::{Attempts, ParsedCase, Sink, Stop, SuiteInfo, TestVerdict};
 use super::rows::{ends_of, fit, outcome_of, row_of, size_of_row};
@@ -52,6 +53,9 @@ pub(super) struct Collector<'a> {
     pub branch: Option<String>,
     /// As above.
     pub commit: Option<String>,
+    /// What was printed before the report was written.
+    pub printed: PrintedFailures,
+    has_nodeids: bool,
 }
 
 /// What the rows of one test say so far.
@@ -69,6 +73,8 @@ struct Gathered {
     failed: Option<(u32, Option<Signature>)>,
     /// The reporter's ids of its rows, each once.
     fail_ids: Vec<String>,
+    /// The key of its printed failure, and whether the step that printed it succeeded.
+    printed: Option<(u64, bool)>,
 }
 
 /// What a report comes to.
@@ -76,6 +82,7 @@ struct Gathered {
 pub(super) struct Collected {
     pub counts: OutcomeCounts,
     pub runs: Vec<NewRun>,
+    pub evidence: Evidence,
 }
 
 impl<'a> Collector<'a> {
@@ -92,6 +99,8 @@ impl<'a> Collector<'a> {
             cut_rows: 0,
             branch: None,
             commit: None,
+            printed: PrintedFailures::default(),
+            has_nodeids: false,
         }
     }
 
@@ -105,10 +114,16 @@ impl<'a> Collector<'a> {
         }
         let verdicts = self.attempts.finish();
         let mut collected = Collected::default();
+        collected.evidence.has_nodeids = self.has_nodeids;
+        let fails = verdicts
+            .iter()
+            .any(|verdict| outcome_of(verdict.outcome).is_failure());
         let mut block = ResultBlock::default();
         let (mut first, mut bytes, mut outcomes) = (0, 0, 0);
         for (number, (test, verdict)) in (0..).zip(self.tests.into_iter().zip(verdicts)) {
-            let (result, run) = settle(number, test, &verdict);
+            let printed = test.printed;
+            let (result, run) = settle(number, test, &verdict, fails);
+            note(&mut collected.evidence, &result, &verdict, printed);
             collected.counts.add(result.outcome);
             collected.runs.push(run);
             bytes += result.display_name.len() + 48;
@@ -152,6 +167,7 @@ impl<'a> Collector<'a> {
     fn gathered(&mut self, number: usize, case: &ParsedCase) -> &mut Gathered {
         if number == self.tests.len() {
             let (test, identity) = identity_of(self.project, case);
+            self.has_nodeids |= case.nodeid.is_some();
             self.tests.push(Gathered {
                 test,
                 identity,
@@ -162,6 +178,7 @@ impl<'a> Collector<'a> {
                 duration_ms: None,
                 failed: None,
                 fail_ids: Vec::new(),
+                printed: self.printed.of(case.nodeid.as_deref()),
             });
         }
         &mut self.tests[number]
@@ -227,9 +244,40 @@ impl Sink for Collector<'_> {
     }
 }
 
-fn settle(number: u32, test: Gathered, verdict: &TestVerdict) -> (CompactRow, NewRun) {
+/// Notes what speaks for or against the report.
+fn note(
+    evidence: &mut Evidence,
+    result: &CompactRow,
+    verdict: &TestVerdict,
+    printed: Option<(u64, bool)>,
+) {
+    let name = &result.display_name;
+    if result.outcome.is_failure() {
+        evidence.failing.add(name);
+    }
+    let looked_passed = verdict.attempts > 1
+        && verdict.outcome_of_attempt(1, super::parse::Outcome::Passed)
+            != super::parse::Outcome::Passed;
+    if looked_passed && result.recovered {
+        evidence.rerun.add(name);
+    }
+    if let Some((key, _)) = printed {
+        evidence.printed.push(key);
+        if result.outcome == Outcome::Passed {
+            evidence.printed_passed.add(name);
+        }
+    }
+}
+
+/// What a test comes to; `fails` says whether a test of the report does.
+fn settle(number: u32, test: Gathered, verdict: &TestVerdict, fails: bool) -> (CompactRow, NewRun) {
     let outcome = outcome_of(verdict.outcome);
-    let recovered = verdict.flaky;
+    // A failure was printed and the last attempt passed. Where the step failed and no row says why, it may be this test that the
+    // report shows too green, so that nothing is claimed.
+    let hidden = test
+        .printed
+        .is_some_and(|(_, step_succeeded)| step_succeeded || fails);
+    let recovered = verdict.flaky || (hidden && outcome == Outcome::Passed);
     let failed = test.failed.filter(|_| recovered);
     let signature = if outcome.is_failure() {
         test.signature

@@ -16,6 +16,7 @@ mod collect;
 mod compare;
 mod compare_builds;
 mod error;
+mod evidence;
 mod failures;
 mod find;
 mod intake;
@@ -40,6 +41,7 @@ mod routes_tests;
 
 pub use compare::{compare, severity};
 pub use error::ReportsError;
+pub use evidence::{Evidence, Names, PrintedFailures};
 pub use failures::LightFailure;
 pub use intake::MAX_REPORT_BYTES;
 pub use model::CompactRow;

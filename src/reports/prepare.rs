@@ -2,14 +2,15 @@
 
 use super::collect::{Block, Collected, Collector};
 use super::error::ReportsError;
+use super::evidence::{Evidence, PrintedFailures};
 use super::model::{StoredBlock, StoredReport, StoredWarning};
 use super::parse::{Limits, ParseError, Stop, Summary, Warning, parse_seekable};
 use super::store::Reports;
-use crate::history::{NewRun, Origin, new_report_id};
+use crate::history::{BuildOrigin, NewRun, Origin, new_report_id};
 use crate::storage::{FileReader, StorageError, StoredFile};
 use bytes::Bytes;
-use testhide_protocol::api::{OutcomeCounts, ParseWarning};
-use testhide_protocol::{ProjectId, ReportId, Timestamp, UserId};
+use testhide_protocol::api::{Outcome, OutcomeCounts, ParseWarning};
+use testhide_protocol::{ProjectId, ReportId, TestId, Timestamp, UserId};
 use tokio::sync::mpsc;
 
 /// Packed blocks that wait for the disk; as many are appended at once.
@@ -34,6 +35,8 @@ pub struct PreparedReport {
     pub(super) rows: Vec<(u32, StoredBlock)>,
     pub(super) results: Vec<(u32, StoredBlock)>,
     pub(super) runs: Vec<NewRun>,
+    /// What speaks for or against it.
+    pub(super) evidence: Evidence,
     /// What was sent, as one hash.
     pub(super) request: [u8; 32],
     pub(super) key: Option<(UserId, String)>,
@@ -50,6 +53,41 @@ impl PreparedReport {
     #[must_use]
     pub fn counts(&self) -> OutcomeCounts {
         self.report.counts
+    }
+
+    /// Every test with its outcome.
+    pub fn tests(&self) -> impl Iterator<Item = (TestId, Outcome)> {
+        self.runs.iter().map(|run| (run.test, run.outcome))
+    }
+
+    /// What speaks for or against it.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// File name as it is kept.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.report.name
+    }
+
+    /// The reporter and its version, where the file says.
+    #[must_use]
+    pub fn reporter(&self) -> Option<&str> {
+        self.report.reporter.as_deref()
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &StoredFile {
+        &self.report.file
+    }
+
+    /// The build and attempt that it comes from.
+    #[must_use]
+    pub fn build(&self) -> Option<&BuildOrigin> {
+        self.report.origin.build.as_ref()
     }
 
     /// What the parser repaired or assumed.
@@ -91,13 +129,28 @@ impl Reports {
         name: String,
         file: StoredFile,
     ) -> Result<PreparedReport, ReportsError> {
+        self.prepare_with(origin, name, file, PrintedFailures::default())
+            .await
+    }
+
+    /// As [`Reports::prepare`], with failures that were printed before the file was written: a test that passed all the same has recovered.
+    ///
+    /// # Errors
+    /// As [`Reports::prepare`].
+    pub async fn prepare_with(
+        &self,
+        origin: Origin,
+        name: String,
+        file: StoredFile,
+        printed: PrintedFailures,
+    ) -> Result<PreparedReport, ReportsError> {
         if file.size == 0 {
             return Err(ReportsError::Empty);
         }
         let (sender, mut blocks) = mpsc::channel(QUEUE);
         let input = FileReader::new(self.volumes.clone(), &file);
         let project = origin.project;
-        let reading = tokio::task::spawn_blocking(move || read(input, project, &sender));
+        let reading = tokio::task::spawn_blocking(move || read(input, project, printed, &sender));
         let placed = self.place(&mut blocks).await;
         // The parser stops at its next block when nobody takes them.
         drop(blocks);
@@ -152,10 +205,12 @@ struct Read {
 fn read(
     input: FileReader,
     project: ProjectId,
+    printed: PrintedFailures,
     blocks: &mpsc::Sender<Block>,
 ) -> Result<Read, ReportsError> {
     let mut out = |block: Block| blocks.blocking_send(block).map_err(|_| Stop);
     let mut collector = Collector::new(project, &mut out);
+    collector.printed = printed;
     let parsed = parse_seekable(input, &limits(), &mut collector);
     let summary = match parsed {
         Ok(summary) => summary,
@@ -228,12 +283,18 @@ fn put_together(
     };
     let mut runs = read.collected.runs;
     runs.sort_by_key(|run| (run.test, run.row));
+    let evidence = Evidence {
+        declared: read.summary.declared.map(|declared| declared.total),
+        rows: read.summary.counts.total,
+        ..read.collected.evidence
+    };
     PreparedReport {
         id: new_report_id(),
         report,
         rows,
         results,
         runs,
+        evidence,
         request,
         key: None,
     }

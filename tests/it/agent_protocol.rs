@@ -5,10 +5,12 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use std::time::Duration;
 use testhide_agent::AgentKey;
-use testhide_protocol::api::{Agent, Build, BuildState, Page, StepState, Test, TestRun};
+use testhide_protocol::api::{
+    Agent, Build, BuildState, FindingKind, Page, StepState, Test, TestRun,
+};
 use testhide_protocol::wire::{
-    AgentMessage, Assignment, AttemptEnd, FileKind, Frame, Lease, PROTOCOL_VERSION, RecordBody,
-    Resume, ServerMessage, challenge_text,
+    AgentMessage, Assignment, AttemptEnd, FileKind, Frame, Lease, PROTOCOL_VERSION, PrintedFailure,
+    RecordBody, Resume, ServerMessage, challenge_text,
 };
 use testhide_protocol::{AgentId, BuildId, Timestamp};
 use tokio_tungstenite::tungstenite::Message;
@@ -100,6 +102,7 @@ impl Line {
             path: path.to_owned(),
             size: offset,
             modified_at: None,
+            partial: false,
         };
         self.record(lease, seq, body).await;
     }
@@ -349,4 +352,84 @@ async fn a_record_that_comes_twice_counts_once() {
     let events = events["items"].as_array().expect("a list").clone();
     let count = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
     assert_eq!((count("step_changed"), count("build_finished")), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_a_newer_agent_takes_its_place_and_changes_nothing() {
+    let server = TestServer::start().await;
+    let job = server.job("newer", job_with_script("true")).await;
+    let speaker = Speaker::enrol(&server, "one").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    let lease = line.assigned().await.lease;
+    let invented = json!({"type": "record", "lease": lease, "seq": 1,
+        "body": {"record": "invented_later", "step": 7, "list": [{"a": null}]}});
+    let frame = Message::text(invented.to_string());
+    line.0.send(frame).await.expect("it is sent");
+    line.stored(lease, 1).await;
+    for (seq, body) in [(2, started(0)), (3, passed(0)), (4, ended())] {
+        line.record(lease, seq, body).await;
+    }
+    line.stored(lease, 4).await;
+    assert_eq!(server.finished(1).await.status, BuildState::Passed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_calls_a_contradiction_passed_is_not_believed() {
+    let server = TestServer::start().await;
+    let definition = json!({
+        "steps": [{"type": "bash", "name": "tests", "run": "true"}],
+        "post_steps": [{"type": "test_provider", "provider": "junit", "path": "*.xml"}],
+    });
+    let job = server.job("liar", definition).await;
+    let speaker = Speaker::enrol(&server, "one").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    let lease = line.assigned().await.lease;
+    let failed = RecordBody::StepFinished {
+        step: 0,
+        status: StepState::Failed,
+        exit_code: Some(1),
+        message: None,
+        duration_ms: 1,
+    };
+    // What was printed may be anything: no key, the same twice, more than there may be.
+    let printed = |count: usize| RecordBody::FailuresPrinted {
+        step: 0,
+        failures: (0..count)
+            .map(|number| PrintedFailure {
+                key: if number % 2 == 0 { "no key" } else { "00" }.to_owned(),
+                nodeid: format!("t.py::t{number}"),
+                fail_id: String::new(),
+            })
+            .collect(),
+        more: u64::MAX,
+    };
+    for (seq, body) in [
+        (1, started(0)),
+        (2, printed(500)),
+        (3, printed(0)),
+        (4, failed),
+        (5, started(1)),
+    ] {
+        line.record(lease, seq, body).await;
+    }
+    let report = junit(&[Case::Pass("test_a")]);
+    line.file(lease, 6, FileKind::Report, "a.xml", report.as_bytes())
+        .await;
+    line.record(lease, 7, passed(1)).await;
+    line.record(lease, 8, ended()).await;
+    line.stored(lease, 8).await;
+    let build = server.finished(1).await;
+    let kinds: Vec<FindingKind> = build.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(
+        (build.status, kinds),
+        (BuildState::Failed, vec![FindingKind::InconsistentExit])
+    );
+    assert_eq!(
+        build.reason.as_deref(),
+        Some(
+            "step `tests` ended with exit code 1 (tests failed), but none of the 1 test it reported failed"
+        )
+    );
 }

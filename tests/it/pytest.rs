@@ -1,27 +1,8 @@
 //! The official pytest reporter, run by an agent.
 
-use crate::support::TestServer;
+use crate::support::{TestServer, venv};
 use serde_json::json;
-use std::path::PathBuf;
 use testhide_protocol::api::{BuildState, Outcome, Page, TestResult};
-
-/// The virtual environment that has the plugin: `.ci/run` makes it.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn environment() -> Option<PathBuf> {
-    let dir = std::env::var_os("TESTHIDE_TEST_VENV")
-        .map(PathBuf::from)
-        .filter(|dir| dir.join("bin/pytest").exists());
-    if dir.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "TESTHIDE_TEST_VENV must name an environment with pytest and its plugin"
-        );
-        eprintln!(
-            "SKIPPED: set TESTHIDE_TEST_VENV to a virtual environment with `testhide-pytest-plugin` (see .ci/run)"
-        );
-    }
-    dir
-}
 
 const SUITE: &str = r#"
 import pytest
@@ -55,7 +36,7 @@ def test_needs_database(broken):
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outcomes_and_fail_ids_arrive_as_the_suite_says() {
-    let Some(environment) = environment() else {
+    let Some(environment) = venv() else {
         return;
     };
     let server = TestServer::start().await;

@@ -148,6 +148,7 @@ impl Attempt {
             attempt: self,
             workspace,
             commit,
+            began: clock::now(),
             next_file: 0,
             log,
         };
@@ -239,6 +240,8 @@ struct Running<'a> {
     attempt: &'a Attempt,
     workspace: &'a Workspace,
     commit: Option<String>,
+    /// When the first step could begin, by the wall clock: older files are not of this attempt.
+    began: testhide_protocol::Timestamp,
     /// Files are numbered over the whole attempt.
     next_file: u32,
     log: &'a mut Log,
@@ -265,6 +268,7 @@ impl Running<'_> {
             assignment: &self.attempt.assignment,
             workspace: self.workspace,
             commit: self.commit.as_deref(),
+            began: self.began,
             spool: &self.attempt.spool,
             log: self.log,
             stop,
@@ -273,6 +277,7 @@ impl Running<'_> {
             next_file: &mut self.next_file,
         };
         let outcome = steps::run(step, &mut context).await;
+        self.log.tell_printed().await;
         if let Some(message) = outcome
             .message
             .as_ref()

@@ -5,6 +5,7 @@ use std::time::Instant;
 use testhide_protocol::api::Stream;
 use testhide_protocol::wire::{MAX_CHUNK_RAW, Segment};
 
+use super::harvest::Harvest;
 use crate::clock;
 use crate::spool::{JournalWriter, RawChunk};
 
@@ -17,6 +18,8 @@ pub(crate) struct Log {
     step: u32,
     /// Whether the log ends inside a line.
     open_line: bool,
+    /// What reporters print.
+    printed: Harvest,
 }
 
 impl Log {
@@ -27,6 +30,7 @@ impl Log {
             began,
             step: 0,
             open_line: false,
+            printed: Harvest::new(),
         }
     }
 
@@ -38,6 +42,18 @@ impl Log {
     /// What follows belongs to this step.
     pub(crate) fn set_step(&mut self, step: u32) {
         self.step = step;
+    }
+
+    /// Looks at what pipe 0 or 1 of a step has just given, whole and unchanged.
+    pub(crate) fn look_at(&mut self, pipe: usize, bytes: &[u8]) {
+        self.printed.read(pipe, bytes);
+    }
+
+    /// Tells of the failures that the step's reporter printed.
+    pub(crate) async fn tell_printed(&mut self) {
+        for record in self.printed.take(self.step) {
+            self.journal.record(record).await;
+        }
     }
 
     /// Goes on behind what an earlier agent process wrote.

@@ -7,6 +7,7 @@ mod attempt;
 mod attempts;
 mod environment;
 mod exec;
+mod harvest;
 mod leftovers;
 mod log;
 mod output;

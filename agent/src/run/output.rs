@@ -86,6 +86,7 @@ pub(crate) async fn pump<A, B>(
             Event::Read(0, 0) => first = None,
             Event::Read(_, 0) => second = None,
             Event::Read(pipe, count) => {
+                log.look_at(pipe, &chunker.bytes[chunker.bytes.len() - count..]);
                 chunker.grew(streams[pipe], count, log.elapsed_ms());
                 second_goes_first = pipe == 0;
                 if chunker.due() <= Instant::now() {

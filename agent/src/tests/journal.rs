@@ -176,6 +176,7 @@ fn a_record_whose_file_is_lost_is_cut_off() {
         path: "a.xml".to_owned(),
         size: 3,
         modified_at: None,
+        partial: false,
     };
     for (number, bytes) in [(0, "abc"), (1, "ab")] {
         fs::write(spool.file(number), bytes).unwrap();

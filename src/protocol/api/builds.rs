@@ -1,5 +1,6 @@
 //! Builds, their attempts and steps.
 
+use super::findings::Finding;
 use crate::api::GateSummary;
 use crate::{AgentId, ArtifactId, BuildId, JobId, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -157,7 +158,10 @@ pub struct Build {
     /// Parameters it runs with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
-    /// Counts over its reports.
+    /// What does not fit together in it; to be read before its counts. Empty until it is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Counts over its reports, each test once: a later report of a test is a further attempt of it.
     pub tests: TestCounts,
     /// What testhide says of it.
     pub tps: Tps,

@@ -119,6 +119,20 @@ pub enum RecordBody {
         /// BLAKE3 is computed by the server; this is when the file was last written, by the agent's clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         modified_at: Option<Timestamp>,
+        /// Whether the agent put it together from what a killed reporter left.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        partial: bool,
+    },
+    /// Failures that a reporter printed while a step ran, in the order of printing, each test once. Before the step's
+    /// `StepFinished`, in as many records as they need.
+    FailuresPrinted {
+        /// Index of the step.
+        step: u32,
+        /// Some of them.
+        failures: Vec<PrintedFailure>,
+        /// How many were left out because there were too many.
+        #[serde(default)]
+        more: u64,
     },
     /// The attempt ended; the last record of a journal.
     Ended {
@@ -130,7 +144,26 @@ pub enum RecordBody {
         /// Raw bytes of the whole log: the server has them all or refuses the record.
         log_bytes: u64,
     },
+    /// A record of a newer agent: it takes its place in the journal and changes nothing.
+    #[serde(other)]
+    Unknown,
 }
+
+/// A failure that a reporter printed to the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrintedFailure {
+    /// What reports are compared by: the first 8 bytes of SHA-256 over the node id as printed, hex. It stays the same where secrets are
+    /// masked in texts.
+    pub key: String,
+    /// Node id, to be shown.
+    pub nodeid: String,
+    /// The reporter's id of the failure.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fail_id: String,
+}
+
+/// Most failures that an agent tells of in one attempt.
+pub const MAX_PRINTED_FAILURES: usize = 10_000;
 
 /// From the agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ pub use chunk::{
 };
 pub use frame::{Frame, FrameError, MAX_FILE_PART};
 pub use message::{
-    AgentMessage, Assignment, AttemptEnd, FileKind, Lease, PROTOCOL_VERSION, RecordBody, Resume,
-    ServerMessage, challenge_text,
+    AgentMessage, Assignment, AttemptEnd, FileKind, Lease, MAX_PRINTED_FAILURES, PROTOCOL_VERSION,
+    PrintedFailure, RecordBody, Resume, ServerMessage, challenge_text,
 };
 pub use path::clean_file_path;

@@ -3,7 +3,9 @@
 mod client;
 mod junit;
 mod server;
+mod venv;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use junit::{Case, junit};
-pub(crate) use server::{TestServer, job_with_script, lines_of};
+pub(crate) use server::{TestAgent, TestServer, job_with_script, lines_of};
+pub(crate) use venv::venv;

@@ -1,6 +1,8 @@
 //! One build: what it is, its steps, its counts, and its failures with the verdict first.
 
-use testhide_protocol::api::{Build, BuildState, FailureVerdict, StepResult, StepState};
+use testhide_protocol::api::{
+    Build, BuildState, FailureVerdict, FindingKind, StepResult, StepState,
+};
 
 use super::common::{first_row, heading, mark_selected, nothing};
 use crate::model::Model;
@@ -9,6 +11,12 @@ use crate::words;
 
 /// Steps listed while failures need the room.
 const FEW_STEPS: usize = 5;
+
+/// Findings listed: one of each kind.
+const FEW_FINDINGS: usize = 6;
+
+/// Lines that one of them may take.
+const LINES_OF_FINDING: usize = 2;
 
 /// Draws the build.
 pub(crate) fn build(model: &Model, canvas: &mut Canvas<'_>) {
@@ -22,6 +30,7 @@ pub(crate) fn build(model: &Model, canvas: &mut Canvas<'_>) {
         .as_ref()
         .is_some_and(|verdicts| !verdicts.failures.is_empty());
     y = steps(canvas, y, build, failures);
+    y = findings(canvas, y, build);
     y = counts(canvas, y, build);
     let height = canvas.height().saturating_sub(y);
     self::failures(model, &mut canvas.rows(y, height), build);
@@ -192,6 +201,36 @@ fn one_step(canvas: &mut Canvas<'_>, y: u16, step: &StepResult) {
         (None, Some(code)) => canvas.text(x + 2, y, room, &format!("exit code {code}"), Tone::Bad),
         (None, None) => x,
     };
+}
+
+/// What does not fit together, before the counts that it speaks of. Nothing where all does.
+fn findings(canvas: &mut Canvas<'_>, y: u16, build: &Build) -> u16 {
+    if build.findings.is_empty() {
+        return y;
+    }
+    heading(canvas, y, "FINDINGS");
+    let mut y = y + 1;
+    let width = canvas.width().saturating_sub(3);
+    for finding in build.findings.iter().take(FEW_FINDINGS) {
+        let tone = match finding.kind {
+            FindingKind::InconsistentExit => Tone::Bad,
+            _ => Tone::Warning,
+        };
+        let text = format!("! {}: {}", finding.kind.as_str(), finding.message);
+        let text = crate::text::plain(&text);
+        let lines = crate::text::wrap_words(&text, usize::from(width.saturating_sub(2)));
+        for (number, line) in lines.iter().take(LINES_OF_FINDING).enumerate() {
+            canvas.text(if number == 0 { 2 } else { 4 }, y, width, line, tone);
+            y += 1;
+        }
+    }
+    let left_out = build.findings.len().saturating_sub(FEW_FINDINGS);
+    if left_out > 0 {
+        let text = format!("… and {}", words::counted(left_out as u64, "more finding"));
+        canvas.text(2, y, width, &text, Tone::Quiet);
+        y += 1;
+    }
+    y
 }
 
 fn counts(canvas: &mut Canvas<'_>, y: u16, build: &Build) -> u16 {

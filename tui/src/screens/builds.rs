@@ -134,8 +134,29 @@ fn row(model: &Model, canvas: &mut Canvas<'_>, y: u16, columns: &Columns, build:
     canvas.text(note_at, y, width.saturating_sub(note_at), note, tone);
 }
 
-/// The most important thing to say of a build: what failed, else why it ended or waits, else what passed.
+/// The most important thing to say of a build: whether its colour is to be believed, what failed, else why it ended or waits, else what passed.
 fn note(build: &Build) -> (String, Tone) {
+    let (note, tone) = note_of_results(build);
+    match build.findings.as_slice() {
+        [] => (note, tone),
+        [finding, more @ ..] => {
+            let kind = finding.kind.as_str();
+            let more = if more.is_empty() {
+                String::new()
+            } else {
+                format!(" +{}", more.len())
+            };
+            let tone = if tone == Tone::Bad {
+                tone
+            } else {
+                Tone::Warning
+            };
+            (format!("! {kind}{more} {note}").trim_end().to_owned(), tone)
+        }
+    }
+}
+
+fn note_of_results(build: &Build) -> (String, Tone) {
     let tps = &build.tps;
     let mut parts = Vec::new();
     for (names, word) in [
@@ -204,10 +225,18 @@ fn about(canvas: &mut Canvas<'_>, build: &Build) {
         about += &format!(", on {agent}");
     }
     canvas.text(1, 1, width.saturating_sub(2), &about, Tone::Plain);
-    let (note, tone) = match (&build.tps.probable_cause, &build.reason) {
-        (Some(cause), _) => (format!("probable cause: {cause}"), Tone::Plain),
-        (None, Some(reason)) => (reason.clone(), Tone::Plain),
-        (None, None) => note(build),
+    let (note, tone) = match (
+        build.findings.first(),
+        &build.tps.probable_cause,
+        &build.reason,
+    ) {
+        (Some(finding), ..) => (
+            format!("{}: {}", finding.kind.as_str(), finding.message),
+            Tone::Warning,
+        ),
+        (None, Some(cause), _) => (format!("probable cause: {cause}"), Tone::Plain),
+        (None, None, Some(reason)) => (reason.clone(), Tone::Plain),
+        (None, None, None) => note(build),
     };
     canvas.text(1, 2, width.saturating_sub(2), &note, tone);
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use testhide_protocol::api::{
     Agent, AgentLease, AgentMode, Attempt, Build, BuildState, BuildVerdicts, FailureVerdict,
-    FlakyPair, GateSummary, KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef,
-    SearchAnswer, SearchHit, SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts,
-    TestResult, Tps, Verdict, VerdictKind,
+    Finding, FindingKind, FlakyPair, GateSummary, KnownSince, LogLine, LogPage, Outcome, Page,
+    RootCause, RunRef, SearchAnswer, SearchHit, SearchLine, SimilarFailure, StepResult, StepState,
+    Stream, TestCounts, TestResult, Tps, Verdict, VerdictKind,
 };
 use testhide_protocol::{
     AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, TestId, Timestamp,
@@ -79,6 +79,7 @@ pub(crate) fn build(number: u64, status: BuildState, job: &str, branch: &str) ->
         agent_name: is_started.then(|| "linux-7".to_owned()),
         reason: None,
         parameters: BTreeMap::new(),
+        findings: Vec::new(),
         tests: TestCounts::default(),
         tps: Tps::default(),
         gates: None,
@@ -116,6 +117,40 @@ pub(crate) fn builds() -> Vec<Build> {
         late,
         failed_build(),
     ]
+}
+
+/// Something that does not fit together.
+pub(crate) fn finding(kind: FindingKind, message: &str) -> Finding {
+    Finding {
+        kind,
+        message: message.to_owned(),
+        report: None,
+        tests: Vec::new(),
+        count: 0,
+    }
+}
+
+/// Builds that are not what they look like.
+pub(crate) fn doubtful_builds() -> Vec<Build> {
+    let mut red = build(426, BuildState::Failed, "unit-tests", "main");
+    red.reason = Some("step `pytest` ended with exit code 1".to_owned());
+    red.findings = vec![
+        finding(
+            FindingKind::InconsistentExit,
+            "step `pytest` ended with exit code 1 (tests failed), but none of the 12 tests it reported failed",
+        ),
+        finding(
+            FindingKind::TestsMissing,
+            "the last 5 builds of `unit-tests` on `main` had 200 tests (median), this build has 12",
+        ),
+    ];
+    let mut green = build(425, BuildState::Passed, "unit-tests", "main");
+    green.tests.passed = 12;
+    green.findings = vec![finding(
+        FindingKind::HiddenRetry,
+        "1 test in report `r.xml` passed only after an attempt that the report hides",
+    )];
+    vec![red, green]
 }
 
 /// Build 421, with all there is to say of a build.

@@ -2,7 +2,7 @@
 
 use testhide_protocol::ResultId;
 use testhide_protocol::api::{
-    BuildState, GateSummary, LogLine, Page, SearchAnswer, Stream, VerdictKind,
+    BuildState, FindingKind, GateSummary, LogLine, Page, SearchAnswer, Stream, VerdictKind,
 };
 
 use super::data::{self, HOSTILE};
@@ -67,7 +67,9 @@ fn builds_screen() {
     (build.triggered_by, build.reason, build.agent_name) =
         (hostile(), Some(hostile()), Some(hostile()));
     build.commit = Some(hostile());
+    build.findings = vec![data::finding(FindingKind::StaleReport, HOSTILE)];
     check("builds_hostile", &mut builds(vec![build]));
+    check("builds_findings", &mut builds(data::doubtful_builds()));
     let mut model = builds(data::builds());
     press(&mut model, "/main !passed");
     check("builds_filter", &mut model);
@@ -108,6 +110,9 @@ fn build(
 #[test]
 fn build_screen() {
     check("build", &mut build(data::failed_build(), data::verdicts()));
+    let mut doubtful = data::failed_build();
+    doubtful.findings = data::doubtful_builds().remove(0).findings;
+    check("build_findings", &mut build(doubtful, data::verdicts()));
     let mut none = data::verdicts();
     none.failures.clear();
     let mut queued = data::build(421, BuildState::Queued, "gpu-tests", "main");
@@ -134,6 +139,7 @@ fn build_screen() {
     bad.steps[1].name = hostile();
     bad.steps[1].message = Some(hostile());
     bad.attempts[0].reason = Some(hostile());
+    bad.findings = vec![data::finding(FindingKind::StaleReport, HOSTILE)];
     (
         verdicts.failures[0].display_name,
         verdicts.failures[0].message,

@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use globset::{GlobBuilder, GlobMatcher};
+use testhide_protocol::Timestamp;
 use testhide_protocol::wire::{FileKind, RecordBody, clean_file_path};
 use tokio::runtime::Handle;
 
 use super::bundle::{self, Folders, Wanted};
 use super::context::{Outcome, StepContext};
+use super::salvage;
 use crate::clock;
 use crate::run::stop::Stop;
 use crate::spool::{JournalWriter, Spool};
@@ -53,6 +55,8 @@ pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_
         matcher: wanted,
         folder,
         kind: collection.kind,
+        glob: collection.glob.clone(),
+        began: context.began,
         spool: Arc::clone(context.spool),
         journal: context.log.journal().clone(),
         step: context.index,
@@ -70,7 +74,8 @@ pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_
         }
         enough.store(true, Ordering::Relaxed);
     };
-    let (count, result) = result.unwrap_or_else(|error| (0, Err(io::Error::other(error))));
+    let (count, salvaged, result) =
+        result.unwrap_or_else(|error| (0, 0, Err(io::Error::other(error))));
     *context.next_file += count;
     match (result, cut_short) {
         (_, Some(Some(stop))) => Outcome::stopped(&stop),
@@ -78,6 +83,12 @@ pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_
         (Err(error), None) => Outcome::failed(None, format!("files cannot be copied: {error}")),
         (Ok(()), None) if count == 0 => {
             Outcome::failed(None, format!("no file matches `{}`", collection.glob))
+        }
+        (Ok(()), None) if salvaged > 0 => {
+            let words = format!(
+                "{count} file(s), {salvaged} put together from what a killed reporter left"
+            );
+            Outcome::passed(None, Some(words))
         }
         (Ok(()), None) if count == 1 => Outcome::passed(None, Some("1 file".to_owned())),
         (Ok(()), None) => Outcome::passed(None, Some(format!("{count} files"))),
@@ -90,6 +101,9 @@ struct Worker {
     matcher: Wanted,
     folder: String,
     kind: FileKind,
+    glob: String,
+    /// Older leftovers are not of this attempt.
+    began: Timestamp,
     spool: Arc<Spool>,
     journal: JournalWriter,
     step: u32,
@@ -99,11 +113,16 @@ struct Worker {
 }
 
 impl Worker {
-    /// How many files were delivered, and what ended it.
-    fn run(&self) -> (u32, io::Result<()>) {
-        let mut count = 0;
-        let result = find(&self.root, &self.matcher, &self.enough).and_then(|files| {
+    /// How many files were delivered, how many of them were put together here, and what ended it.
+    fn run(&self) -> (u32, u32, io::Result<()>) {
+        let (mut count, mut salvaged) = (0, 0);
+        let result = find(&self.root, &self.matcher, &self.enough).and_then(|mut files| {
             let mut refused = None;
+            if self.kind == FileKind::Report {
+                files.retain(|file| !salvage::is_chunk(file));
+                salvaged = self.salvage(&files)?;
+                count += salvaged;
+            }
             for path in files {
                 if self.enough.load(Ordering::Relaxed) {
                     break;
@@ -119,7 +138,36 @@ impl Worker {
             }
             refused.map_or(Ok(()), |words| Err(io::Error::other(words)))
         });
-        (count, result)
+        (count, salvaged, result)
+    }
+
+    /// Delivers what killed reporters left, before the reports that were found whole; answers how many files that makes.
+    fn salvage(&self, reports: &[PathBuf]) -> io::Result<u32> {
+        let mut count = 0;
+        let all = salvage::find(&self.root, &self.glob, self.began, reports, &self.enough)?;
+        for leftovers in all {
+            let Ok(path) = self.kept_name(&leftovers.report) else {
+                continue;
+            };
+            let number = self.first_file + count;
+            let file = self.spool.file(number);
+            let (size, tests) = salvage::write_file(&leftovers, &file, &self.enough)?;
+            if tests == 0 {
+                continue;
+            }
+            let record = RecordBody::File {
+                file: number,
+                kind: self.kind,
+                step: self.step,
+                path,
+                size,
+                modified_at: Some(clock::timestamp(leftovers.modified)),
+                partial: true,
+            };
+            self.runtime.block_on(self.journal.record(record));
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// The path under which a file is kept.
@@ -177,6 +225,7 @@ impl Worker {
             path,
             size,
             modified_at,
+            partial: false,
         };
         self.runtime.block_on(self.journal.record(record));
         Ok(true)
@@ -244,7 +293,7 @@ fn find(root: &Path, matcher: &Wanted, enough: &AtomicBool) -> io::Result<Vec<Pa
 }
 
 /// Opens a file that is a file; nothing when it is none any more.
-fn open(path: &Path) -> io::Result<Option<File>> {
+pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use testhide_protocol::Timestamp;
 use testhide_protocol::api::{Step, StepState};
 use testhide_protocol::wire::Assignment;
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ pub(crate) struct StepContext<'a> {
     pub(crate) workspace: &'a Workspace,
     /// The commit that is checked out.
     pub(crate) commit: Option<&'a str>,
+    /// When the attempt's first step could begin, by the wall clock.
+    pub(crate) began: Timestamp,
     /// Where files are kept until they are delivered.
     pub(crate) spool: &'a Arc<Spool>,
     /// Where output goes.

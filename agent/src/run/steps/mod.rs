@@ -5,6 +5,7 @@ mod bundle;
 mod collect;
 mod context;
 mod copy_artifacts;
+mod salvage;
 mod test_provider;
 
 pub(crate) use context::{Outcome, StepContext, run};
