@@ -84,6 +84,10 @@ id!(
     BuildId
 );
 id!(
+    /// A quality gate of a project.
+    GateId
+);
+id!(
     /// An enrolled agent.
     AgentId
 );

@@ -7,6 +7,7 @@ mod agents;
 mod builds;
 mod events;
 mod findings;
+mod gates;
 mod history;
 mod jobs;
 mod logs;
@@ -27,6 +28,7 @@ pub use builds::{
 };
 pub use events::{Consumer, Event, EventRecord, ParkedEvent};
 pub use findings::{Finding, FindingKind};
+pub use gates::{DurationOf, Gate, GateEvaluation, GateResult, GateRule, GateSummary, PutGate};
 pub use history::{ComparedTest, Comparison, Test, TestRun};
 pub use jobs::{CreateJob, Job, JobDefinition, ProviderKind, Source, Step, UpdateJob};
 pub use logs::{LogLine, LogPage, Stream};
