@@ -15,6 +15,8 @@ mod block;
 mod collect;
 mod compare;
 mod compare_builds;
+pub mod convert;
+pub mod digest;
 mod error;
 mod failures;
 mod find;

@@ -1,5 +1,6 @@
 //! Common Test Report Format, JSON.
 
+mod own;
 mod read;
 mod test;
 

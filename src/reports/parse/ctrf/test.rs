@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use super::own;
 use super::read::Ctrf;
 use crate::reports::parse::input::Value;
 use crate::reports::parse::input::{Piece, Text, TextBuilder};
@@ -26,6 +27,7 @@ impl<R: BufRead> Ctrf<'_, R> {
         };
         let (mut status, mut raw_status, mut retries) = (None, None, 0_u32);
         let mut stop = None;
+        let mut own = Vec::new();
         for (key, value) in members {
             match key.as_str() {
                 _ if value == Value::Null => {}
@@ -60,6 +62,11 @@ impl<R: BufRead> Ctrf<'_, R> {
                 "labels" | "parameters" => self.flatten(&key, value, &mut case),
                 "attachments" => self.attachments(value, &mut case),
                 "retryAttempts" => self.attempts(value, &mut case),
+                "extra" => {
+                    let (ours, rest) = own::split(value);
+                    own = ours;
+                    case.extra.extend(rest.map(|rest| (key, self.short(rest))));
+                }
                 "browser" | "device" | "type" => case.properties.push((key, value.into_text())),
                 _ => case.extra.push((key, self.short(value))),
             }
@@ -122,6 +129,7 @@ impl<R: BufRead> Ctrf<'_, R> {
             self.suite = case.classname.as_str().into();
         }
         case.suite = self.suite.clone();
+        own::apply(own, &mut case);
         case
     }
 
@@ -187,6 +195,7 @@ impl<R: BufRead> Ctrf<'_, R> {
                 ..RetryAttempt::default()
             };
             let mut status = String::new();
+            let mut exact = None;
             for (key, value) in members {
                 match key.as_str() {
                     _ if value == Value::Null => {}
@@ -201,14 +210,17 @@ impl<R: BufRead> Ctrf<'_, R> {
                     "trace" => attempt.trace = self.long(value),
                     "stdout" => attempt.stdout = self.long(value),
                     "stderr" => attempt.stderr = self.long(value),
+                    "extra" => exact = own::outcome_in(&own::split(value).0),
                     _ => {}
                 }
             }
-            attempt.outcome = outcome(
-                if is_status(&status) { &status } else { "other" },
-                Some(&status),
-                attempt.message.is_some(),
-            );
+            attempt.outcome = exact.unwrap_or_else(|| {
+                outcome(
+                    if is_status(&status) { &status } else { "other" },
+                    Some(&status),
+                    attempt.message.is_some(),
+                )
+            });
             attempt.kind = attempt.message.as_deref().and_then(exception_kind);
             case.retries.push(attempt);
         }

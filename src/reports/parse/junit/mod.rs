@@ -6,4 +6,5 @@ mod suite;
 mod testhide;
 
 pub(in crate::reports::parse) use read::Junit;
+pub(in crate::reports) use testhide::names_spec_file;
 pub(in crate::reports::parse) use testhide::resolution_kind;
