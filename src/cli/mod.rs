@@ -40,9 +40,15 @@ mod output;
 mod project;
 mod prompt;
 mod report;
+mod report_compare;
+mod report_convert;
+mod report_gate;
+mod report_input;
 mod report_push;
 #[cfg(test)]
 mod report_push_tests;
+mod report_show;
+mod report_validate;
 mod run;
 mod search;
 pub mod serve;

@@ -27,10 +27,11 @@ async fn exit_of(answers: Vec<Answer>) -> (Exit, usize) {
         project: None,
         branch: None,
         commit: None,
+        gate: false,
     };
     let exit = push(&session, &args)
         .await
-        .map_or_else(|error| error.exit, |()| Exit::Ok);
+        .unwrap_or_else(|error| error.exit);
     (exit, server.asked().await.len())
 }
 
