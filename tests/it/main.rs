@@ -10,6 +10,7 @@ mod documentation;
 mod events;
 mod people;
 mod pytest;
+mod report_cli;
 mod reports;
 mod search;
 mod support;

@@ -73,7 +73,7 @@ pub(super) fn write(digest: &Digest, now: Timestamp, out: &mut dyn Write) -> io:
     out.write_all(b"\n]}}\n")?;
     for suite in &digest.suites {
         if suite.stdout.is_some() || suite.stderr.is_some() {
-            losses.add("outputs of whole suites (left out)");
+            losses.add("outputs of whole suites");
         }
     }
     Ok(losses)
@@ -219,7 +219,7 @@ fn entry(
     put("status", Some(status(outcome).into()));
     let duration = said.duration_ms.or(row.duration_ms);
     if duration.is_none() {
-        losses.add("tests without a duration (written as 0)");
+        losses.add("tests without a duration, written as 0");
     }
     put("duration", Some(duration.unwrap_or(0).into()));
     put("start", row.started_at.map(|time| time.0.into()));

@@ -69,7 +69,7 @@ pub(super) fn write_as<'a>(
     };
     writer.document()?;
     let mut losses = writer.losses;
-    losses.add_many("characters that XML forbids (dropped)", writer.xml.dropped);
+    losses.add_many("characters that XML forbids", writer.xml.dropped);
     Ok(losses)
 }
 
@@ -284,8 +284,7 @@ impl Writer<'_> {
         self.case(&told.row, &main, test.outcome, &nested, how)?;
         for sibling in &told.siblings {
             if sibling.outcome == Outcome::Passed && !self.keeps_passed_siblings(test) {
-                self.losses
-                    .add("passed rows of tests that have several (left out)");
+                self.losses.add("passed rows of tests that have several");
                 continue;
             }
             let said = ToldAttempt::of_row(sibling);
@@ -301,8 +300,7 @@ impl Writer<'_> {
             if attempt.outcome().is_failure() {
                 failed.push(attempt.clone());
             } else {
-                self.losses
-                    .add("earlier attempts that did not fail (left out)");
+                self.losses.add("earlier attempts that did not fail");
             }
         }
         if told.last.outcome().is_failure() && !failed.is_empty() {
@@ -413,13 +411,13 @@ impl Writer<'_> {
             Outcome::Skipped => "skipped",
             Outcome::KnownIssue if self.dialect == Dialect::Testhide => "failure",
             Outcome::KnownIssue => {
-                self.losses.add("known issues (written as skipped)");
+                self.losses.add("known issues written as skipped");
                 "skipped"
             }
             Outcome::Passed | Outcome::NotRun => {
                 if said.message.is_some() || said.trace.is_some() {
                     self.losses
-                        .add("messages of tests that passed or never ran (left out)");
+                        .add("messages of tests that passed or never ran");
                 }
                 return Ok(());
             }

@@ -31,7 +31,7 @@ impl fmt::Display for Losses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (what, count)) in self.0.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
-            write!(f, "{comma}{count} {what}")?;
+            write!(f, "{comma}{what} ({count})")?;
         }
         Ok(())
     }
