@@ -121,6 +121,11 @@ fn every_fixture_gives_its_counts_identities_and_fail_ids() {
                 }
             }
         }
+        for key in ["format", "truncated"] {
+            if !expected[key].is_null() {
+                assert_eq!(found[key], expected[key], "{name}: {key}");
+            }
+        }
         if let Some(unique) = expected["unique_tests"].as_u64() {
             assert_eq!(found["tests_by_outcome"]["total"], unique, "{name}");
         }
@@ -169,8 +174,10 @@ fn tests_are_as_expected(name: &str, mut rows: Vec<Value>, expected: &Value) {
                 let found = row["line"].as_u64().map(|line| line.to_string());
                 assert_eq!(found.unwrap_or_default(), line, "{name}: {wanted}");
             }
-            if let Some(docstring) = wanted["docstr"].as_str() {
-                assert_eq!(said(&row, "docstring"), docstring, "{name}: {wanted}");
+            for (key, own) in [("docstr", "docstring"), ("docstring", "docstring")] {
+                if let Some(docstring) = wanted[key].as_str() {
+                    assert_eq!(said(&row, own), docstring, "{name}: {wanted}");
+                }
             }
             if wanted["attachments"].is_array() {
                 assert_eq!(

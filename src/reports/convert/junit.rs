@@ -124,8 +124,14 @@ impl Writer<'_> {
         if self.dialect == Dialect::Junit {
             self.counts(whole)?;
         }
+        let digest = self.digest;
+        let mut facts: HashMap<&str, &SuiteFacts> = HashMap::new();
+        for suite in &digest.suites {
+            // Of suites with one name the first speaks.
+            facts.entry(&suite.name).or_insert(suite);
+        }
         for ((name, tests), declared) in suites.iter().zip(declared) {
-            self.suite(name, tests, declared)?;
+            self.suite(name, facts.get(&**name).copied(), tests, declared)?;
         }
         self.xml.end()
     }
@@ -212,9 +218,14 @@ impl Writer<'_> {
         self.xml.attribute("time", &seconds(declared.millis))
     }
 
-    fn suite(&mut self, name: &Arc<str>, tests: &[u32], declared: Declared) -> io::Result<()> {
+    fn suite(
+        &mut self,
+        name: &str,
+        facts: Option<&SuiteFacts>,
+        tests: &[u32],
+        declared: Declared,
+    ) -> io::Result<()> {
         let digest = self.digest;
-        let facts = digest.suites.iter().find(|suite| suite.name == *name);
         self.xml.start("testsuite")?;
         self.xml.attribute("name", name)?;
         self.counts(declared)?;
