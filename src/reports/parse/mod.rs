@@ -15,25 +15,30 @@
 //! XML is read by a tokenizer of our own (`xml`): the usual readers buffer a whole text node or tag before anybody can
 //! look at its length, and stop at the first stray `&`.
 
+mod allure;
 mod attempts;
 mod ctrf;
 mod detect;
 mod error;
 mod format;
+mod go_test;
 mod input;
 mod junit;
+mod libtest;
 mod limits;
 mod model;
 mod output;
 mod read;
+mod tap;
 mod warnings;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use allure::parse_archive;
 pub use attempts::{Attempts, CaseKey, Placement, TestVerdict};
-pub use detect::detect;
+pub use detect::{detect, is_archive};
 pub use error::ParseError;
 pub use format::Format;
 pub use input::Text;
@@ -42,5 +47,5 @@ pub use limits::{Limits, Stop};
 pub use model::{
     Counts, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
 };
-pub use read::{Sink, parse};
+pub use read::{Sink, parse, parse_seekable};
 pub use warnings::Warning;

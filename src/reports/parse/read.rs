@@ -1,12 +1,17 @@
 //! The one entry: looks at the head, decodes, and hands over to the parser of the format.
 
-use std::io::{BufRead, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
+use super::allure;
 use super::ctrf;
-use super::detect::{HEAD_BYTES, Head, look};
+use super::detect::{ARCHIVE_MAGIC, HEAD_BYTES, Head, is_archive, look};
 use super::error::ParseError;
+use super::format::Format;
+use super::go_test;
+use super::libtest;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
+use super::tap;
 use crate::reports::parse::input::{Decoded, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 
@@ -45,7 +50,11 @@ pub fn parse<R: BufRead>(
     let found = look(&decode_head(&head));
     let decoded = Decoded::new(Cursor::new(head).chain(input), sniffed);
     match found {
-        Head::Json(_) | Head::Lines(_) => ctrf::read(decoded, limits, sink),
+        Head::Json(Format::Allure) => allure::read(decoded, limits, sink),
+        Head::Lines(Format::GoTest) => go_test::read(decoded, limits, sink),
+        Head::Lines(Format::Libtest) => libtest::read(decoded, limits, sink),
+        Head::Lines(_) => tap::read(decoded, limits, sink),
+        Head::Json(_) => ctrf::read(decoded, limits, sink),
         Head::Xml {
             format,
             single_quoted,
@@ -53,5 +62,29 @@ pub fn parse<R: BufRead>(
             .read(decoded, sniffed.declaration_ignored),
         Head::Unknown { line, reason } => Err(ParseError::NotRecognised { line, reason }),
         Head::Doctype { line } => Err(ParseError::DoctypeRefused { line }),
+    }
+}
+
+/// Reads a report of any known format, an archive of Allure results too, which needs to jump.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_seekable<R: Read + Seek>(
+    mut input: R,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ParseError> {
+    let failed = |source| ParseError::Input { line: 1, source };
+    let mut head = Vec::new();
+    input
+        .by_ref()
+        .take(ARCHIVE_MAGIC.len() as u64)
+        .read_to_end(&mut head)
+        .map_err(failed)?;
+    input.seek(SeekFrom::Start(0)).map_err(failed)?;
+    if is_archive(&head) {
+        allure::parse_archive(input, limits, sink)
+    } else {
+        parse(BufReader::with_capacity(HEAD_BYTES, input), limits, sink)
     }
 }

@@ -30,6 +30,11 @@ impl Warnings {
         }
     }
 
+    /// Whether nothing was odd so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
     /// Counts a warning and keeps it while there is room; `what` is only made when it is kept.
     pub(super) fn add(
         &mut self,

@@ -1,10 +1,13 @@
 //! Documents of JSON: by the keys of their first levels.
 
+use super::allure::is_allure;
 use crate::reports::parse::format::Format;
 
 /// Looks at the beginning of a document that starts with `{` or `[`.
 pub(super) fn look_at_json(head: &[u8]) -> Option<Format> {
-    is_ctrf(head).then_some(Format::Ctrf)
+    is_ctrf(head)
+        .then_some(Format::Ctrf)
+        .or_else(|| is_allure(head).then_some(Format::Allure))
 }
 
 /// Looks at the keys of the first two levels: `results` must hold an object with one of CTRF's members.

@@ -9,6 +9,9 @@ use crate::reports::parse::input::decode_head;
 /// As much of a file as is looked at.
 pub(in crate::reports::parse) const HEAD_BYTES: usize = 64 << 10;
 
+/// What a zip archive begins with.
+pub(in crate::reports::parse) const ARCHIVE_MAGIC: [u8; 4] = *b"PK\x03\x04";
+
 /// What the head of a file shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::reports::parse) enum Head {
@@ -40,6 +43,11 @@ pub fn detect(head: &[u8]) -> Option<Format> {
     }
 }
 
+/// Whether a file is an archive, from its first bytes: only [`crate::reports::parse::parse_seekable`] reads those.
+pub fn is_archive(head: &[u8]) -> bool {
+    head.starts_with(&ARCHIVE_MAGIC)
+}
+
 /// Looks at a head that is UTF-8.
 pub(in crate::reports::parse) fn look(head: &[u8]) -> Head {
     let content = head.trim_ascii_start();
@@ -49,6 +57,9 @@ pub(in crate::reports::parse) fn look(head: &[u8]) -> Head {
     };
     let found = match content.first() {
         None => return unknown("empty"),
+        Some(b'P') if is_archive(content) => {
+            return unknown("a zip archive where a plain file is expected");
+        }
         Some(b'<') => return look_at_xml(head),
         Some(b'{' | b'[') => look_at_json(content).map(Head::Json),
         Some(_) => None,
@@ -105,6 +116,30 @@ mod tests {
         check(r#"{"results":[{"tests":1}]}"#, None);
         check(r#"{"stats":{"tests":1},"tests":[]}"#, None);
         check("[]", None);
+        check(
+            "warning: x\n{\"Time\":\"2026\",\"Action\":\"start\",\"Package\":\"a\"}",
+            Some(Format::GoTest),
+        );
+        check("{\"Action\":\"start\"}", None);
+        check(
+            "   Compiling x\n{ \"type\": \"suite\", \"event\": \"started\", \"test_count\": 1 }",
+            Some(Format::Libtest),
+        );
+        check(
+            "> test\n> node --test\n\nTAP version 13\n",
+            Some(Format::Tap),
+        );
+        check("1..0 # SKIP why", Some(Format::Tap));
+        check("ok 1", Some(Format::Tap));
+        check("ok, 1 thing", None);
+        check("1..2..3", None);
+        check(
+            "{\"uuid\":\"a\",\"status\":\"passed\",\"steps\":[]}",
+            Some(Format::Allure),
+        );
+        check("{\"status\":\"passed\"}", None);
+        check("{\"uuid\":\"a\",\"children\":[\"b\"],\"befores\":[]}", None);
+        check("PK\u{3}\u{4}", None);
         let utf16: Vec<u8> = [0xFF, 0xFE]
             .into_iter()
             .chain("<testsuite/>".encode_utf16().flat_map(u16::to_le_bytes))

@@ -1,9 +1,10 @@
 //! Finds out what a file is from its first bytes.
 
+mod allure;
 mod json;
 mod lines;
 mod look;
 mod xml;
 
-pub use look::detect;
-pub(in crate::reports::parse) use look::{HEAD_BYTES, Head, look};
+pub(in crate::reports::parse) use look::{ARCHIVE_MAGIC, HEAD_BYTES, Head, look};
+pub use look::{detect, is_archive};

@@ -63,6 +63,23 @@ pub(in crate::reports::parse) struct Json<R> {
     pub(in crate::reports::parse) string_limit: usize,
 }
 
+impl Json<io::Empty> {
+    /// Reads a document that is in memory already.
+    pub(in crate::reports::parse) fn of_line(line: &[u8], string_limit: usize) -> Self {
+        Self {
+            input: io::empty(),
+            buffer: line.to_vec(),
+            start: 0,
+            end: line.len(),
+            at_end: true,
+            stack: Vec::new(),
+            expect: Expect::Value,
+            repairs: Repairs::at_line(1),
+            string_limit,
+        }
+    }
+}
+
 impl<R: Read> Json<R> {
     pub(in crate::reports::parse) fn new(input: R, string_limit: usize) -> Self {
         let repairs = Repairs::at_line(1);

@@ -4,6 +4,7 @@ mod clean;
 mod decode;
 mod json;
 mod json_value;
+mod lines;
 mod scalar;
 mod xml;
 
@@ -12,5 +13,6 @@ pub(in crate::reports::parse) use clean::{Piece, TextBuilder};
 pub(in crate::reports::parse) use decode::{Decoded, decode_head, sniff};
 pub(in crate::reports::parse) use json::{Event, Fault, Json};
 pub(in crate::reports::parse) use json_value::{Budget, Value};
+pub(in crate::reports::parse) use lines::{LONGEST_LINE, Lines, record};
 pub(in crate::reports::parse) use scalar::{epoch_ms, float_ms, seconds_to_ms, timestamp};
 pub(in crate::reports::parse) use xml::{Tag, Token, Xml};

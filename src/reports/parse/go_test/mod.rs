@@ -1,0 +1,7 @@
+//! Lines of `go test -json` (test2json).
+
+mod failure;
+mod package;
+mod read;
+
+pub(super) use read::read;
