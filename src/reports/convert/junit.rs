@@ -24,6 +24,10 @@ pub(super) enum Dialect {
 /// Said of a hidden attempt.
 const HIDDEN: &str = "repeated because it failed; the report it comes from shows it as passed";
 
+/// Said of an attempt that is only counted.
+const UNTOLD: &str =
+    "repeated because it failed; the report it comes from says no more of this attempt";
+
 /// Properties by which a reader would take JUnit for Testhide's dialect.
 const TESTHIDE_ONLY: [&str; 2] = ["testhide_schema_version", "ip_address"];
 
@@ -306,7 +310,13 @@ impl Writer<'_> {
 
     /// The attempt that the case itself tells of, and those inside it.
     fn arrange(&mut self, told: &ToldTest<'_>) -> (ToldAttempt, Vec<ToldAttempt>, Nested) {
-        let mut failed: Vec<ToldAttempt> = Vec::new();
+        let known = u32::try_from(told.earlier.len()).unwrap_or(u32::MAX);
+        let untold = told.test.attempts.saturating_sub(1).saturating_sub(known);
+        let mut failed: Vec<ToldAttempt> = if told.test.flaky || told.last.outcome().is_failure() {
+            (0..untold).map(|_| ToldAttempt::untold(UNTOLD)).collect()
+        } else {
+            Vec::new()
+        };
         for attempt in &told.earlier {
             if attempt.outcome().is_failure() {
                 failed.push(attempt.clone());

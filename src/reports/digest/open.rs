@@ -1,10 +1,14 @@
 //! From a path or a stream to a digest: the one place that opens what the parsers read.
 
 use super::reading::Reading;
-use crate::reports::parse::{ParseError, detect};
+use crate::reports::parse::{ParseError, detect, parse_archive};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
+use zip::ZipArchive;
+
+/// The beginning of an archive: Allure results.
+const ZIP: &[u8] = b"PK\x03\x04";
 
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
@@ -31,8 +35,19 @@ pub enum ReadError {
 /// # Errors
 /// A file that cannot be opened or is no report.
 pub fn read_file(reading: &mut Reading, name: &str, path: &Path) -> Result<(), ReadError> {
-    let file = File::open(path).map_err(ReadError::Open)?;
-    reading.read(name, BufReader::with_capacity(BUFFER, file))
+    let mut file = File::open(path).map_err(ReadError::Open)?;
+    let mut head = Vec::new();
+    file.by_ref()
+        .take(ZIP.len() as u64)
+        .read_to_end(&mut head)
+        .map_err(ReadError::Open)?;
+    if head == ZIP {
+        // Its directory stands at its end.
+        file.rewind().map_err(ReadError::Open)?;
+        return reading.read_with(name, |limits, sink| parse_archive(file, limits, sink));
+    }
+    let whole = Cursor::new(head).chain(file);
+    reading.read(name, BufReader::with_capacity(BUFFER, whole))
 }
 
 /// Reads a stream (standard input) under `name`.
@@ -48,5 +63,17 @@ pub fn read_input(reading: &mut Reading, name: &str, input: impl Read) -> Result
 pub fn looks_like_a_report(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    read.is_ok() && detect(&head).is_some()
+    read.is_ok() && (detect(&head).is_some() || (head.starts_with(ZIP) && holds_results(path)))
+}
+
+/// Whether an archive is one of Allure results.
+fn holds_results(archive: &Path) -> bool {
+    let archive = File::open(archive).map(BufReader::new).map(ZipArchive::new);
+    archive.is_ok_and(|archive| {
+        archive.is_ok_and(|archive| {
+            archive
+                .file_names()
+                .any(|name| name.is_ok_and(|name| name.ends_with("-result.json")))
+        })
+    })
 }

@@ -121,6 +121,25 @@ impl ToldAttempt {
         }
     }
 
+    /// A failed attempt of which nothing is known but what `message` says.
+    #[must_use]
+    pub fn untold(message: &str) -> Self {
+        Self {
+            said: RowAttempt {
+                attempt: 1,
+                outcome: Outcome::Failed,
+                duration_ms: None,
+                kind: None,
+                message: Some(message.to_owned()),
+                trace: None,
+                stdout: None,
+                stderr: None,
+            },
+            row: None,
+            hidden_failure: false,
+        }
+    }
+
     /// How it ended, also where the file hides it.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
