@@ -20,6 +20,7 @@ mod enroll;
 mod error;
 mod files;
 mod keys;
+mod metrics;
 mod run;
 mod session;
 mod spool;

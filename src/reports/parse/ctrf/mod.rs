@@ -1,6 +1,8 @@
 //! Common Test Report Format, JSON.
 
+mod attempt;
 mod read;
+mod status;
 mod test;
 
 pub(in crate::reports::parse) use read::read;
