@@ -14,6 +14,7 @@ use crate::enroll;
 use crate::error::AgentError;
 use crate::files;
 use crate::keys::AgentKey;
+use crate::metrics::Meter;
 use crate::run::{Attempts, Setup};
 use crate::session::serve_forever;
 
@@ -114,6 +115,7 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
         git_limit: options.git_checkout_timeout,
     };
     let attempts = Attempts::open(setup).await?;
+    let meter = Meter::new(&options.dir);
     let stopped = async {
         shutdown.cancelled().await;
         attempts.stop_all();
@@ -124,7 +126,8 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
         }
     };
     let result = tokio::select! {
-        result = serve_forever(options, &agent.web_socket, &attempts) => result,
+        result = serve_forever(options, &agent.web_socket, &attempts, &meter) => result,
+        () = meter.run() => Ok(()),
         () = stopped => Ok(()),
     };
     attempts.stop_all();

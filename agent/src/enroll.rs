@@ -25,14 +25,19 @@ struct Identity {
     agent_id: AgentId,
 }
 
-/// Enrols the configured agent in `dir`: makes its key pair if there is none, exchanges `token`, keeps the identity.
+/// Enrols the configured agent in `dir`: makes a key pair, exchanges `token`, keeps the identity. One that is enrolled already changes
+/// its key: the token must be one that was made for it.
 ///
 /// # Errors
 /// When there is no configuration, the server is not reachable or refuses the token. A key that was made stays and is
 /// used the next time.
 pub async fn enroll(dir: &Path, token: &str) -> Result<AgentId, AgentError> {
     let config = Config::load(dir)?;
-    let key = AgentKey::load_or_create(&key_path(dir))?;
+    // An agent that is enrolled gets a new key. It stays beside the old one until the server has it.
+    let (key_path, next_path) = (key_path(dir), dir.join("agent.key.next"));
+    let rotates = identity_path(dir).exists();
+    let made = if rotates { &next_path } else { &key_path };
+    let key = AgentKey::load_or_create(made)?;
     let url = format!(
         "{}/api/v3/agents/enroll",
         Addresses::of(&config.web_socket_url)?.http
@@ -63,6 +68,9 @@ pub async fn enroll(dir: &Path, token: &str) -> Result<AgentId, AgentError> {
         return Err(refusal(url, status, problem));
     }
     let Enrolled { agent_id } = response.json().await.map_err(unreachable)?;
+    if rotates {
+        fs::rename(&next_path, &key_path).map_err(AgentError::file(&key_path))?;
+    }
     let identity = serde_json::to_vec(&Identity { agent_id }).expect("an id is JSON");
     files::write(&identity_path(dir), &identity)?;
     Ok(agent_id)

@@ -11,6 +11,7 @@
 //! the environment of a step.
 
 mod agent;
+mod allure;
 pub mod cli;
 mod clock;
 mod config;
@@ -19,6 +20,7 @@ mod enroll;
 mod error;
 mod files;
 mod keys;
+mod metrics;
 mod run;
 mod session;
 mod spool;
@@ -27,6 +29,7 @@ mod spool;
 mod tests;
 
 pub use agent::{Agent, AgentOptions, run};
+pub use allure::pack_allure_folder;
 pub use config::{Config, PythonEnv, default_dir};
 pub use crypto::install_crypto;
 pub use enroll::enroll;

@@ -14,16 +14,18 @@ mod build_latency;
 mod group_commit;
 mod ingest;
 mod log_throughput;
+mod parse_junit;
 mod start;
 mod support;
 
 use support::Table;
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "group_commit",
     "build_latency",
     "log_throughput",
     "ingest",
+    "parse_junit",
     "start",
 ];
 
@@ -52,6 +54,7 @@ fn main() {
                 "build_latency" => build_latency::measure(&mut table).await,
                 "log_throughput" => log_throughput::measure(&mut table).await,
                 "ingest" => ingest::measure(&mut table).await,
+                "parse_junit" => parse_junit::measure(&mut table).await,
                 _ => start::measure(&mut table).await,
             }
         });

@@ -1,13 +1,14 @@
 //! The start and end of an agent's connection: who it is, what it holds.
 
 use super::error::AgentsError;
+use super::manage::update;
 use super::model::{AgentRecord, Introduction};
 use super::store::{AGENTS, Agents};
 use crate::builds::Resumed;
 use crate::events;
 use crate::storage::WriteTxn;
 use ring::signature::{ED25519, UnparsedPublicKey};
-use testhide_protocol::api::Event;
+use testhide_protocol::api::{AgentMode, Event};
 use testhide_protocol::wire::{AgentMessage, Lease, PROTOCOL_VERSION, challenge_text};
 use testhide_protocol::{AgentId, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -100,14 +101,16 @@ impl Agents {
         let introduction = introduction
             .checked()
             .map_err(|error| Turned::for_good("invalid_agent", error.to_string()))?;
+        if record.mode.mode == AgentMode::Disabled {
+            return Err(Turned::for_now("agent_disabled", record.mode.words()));
+        }
         let session = self.live.open(
             agent,
             record.name.clone(),
             introduction.labels.clone(),
             kick,
         );
-        self.builds.set_connected(self.live.connected());
-        let resumed = match self.take_in(&record, &introduction, &holding).await {
+        let resumed = match self.take_in(agent, &introduction, &holding).await {
             Ok(resumed) => resumed,
             Err(error) => {
                 self.disconnect(agent, session).await;
@@ -129,28 +132,33 @@ impl Agents {
 
     async fn take_in(
         &self,
-        record: &AgentRecord,
+        agent: AgentId,
         introduction: &Introduction,
         holding: &[Lease],
     ) -> Result<Resumed, AgentsError> {
         let now = self.clock.now();
-        let known = AgentRecord {
-            labels: introduction.labels.clone(),
-            capacity: introduction.capacity,
-            version: introduction.version.clone(),
-            platform: introduction.platform.clone(),
-            last_seen_at: Some(now),
-            ..record.clone()
-        };
-        let told = self.live.to_tell(record.id);
+        let told = self.live.to_tell(agent);
+        let introduction = introduction.clone();
         self.storage
             .write(move |wtxn| {
-                AGENTS.write(wtxn)?.put(&known.id, &known)?;
-                tell(wtxn, now, known.id, told)?;
-                Ok::<_, AgentsError>(())
+                update(wtxn, agent, |record| {
+                    let Introduction {
+                        labels,
+                        capacity,
+                        version,
+                        platform,
+                    } = introduction.clone();
+                    record.labels = labels;
+                    record.capacity = capacity;
+                    record.version = version;
+                    record.platform = platform;
+                    record.last_seen_at = Some(now);
+                })?;
+                tell(wtxn, now, agent, told)
             })
             .await?;
-        Ok(self.builds.resume(record.id, holding).await?)
+        self.tell_queue()?;
+        Ok(self.builds.resume(agent, holding).await?)
     }
 
     /// Ends a session; nothing when a newer one took its place.
@@ -158,20 +166,17 @@ impl Agents {
         if !self.live.close(agent, session) {
             return;
         }
-        self.builds.set_connected(self.live.connected());
+        let queue = self.tell_queue();
         let now = self.clock.now();
         let told = self.live.to_tell(agent);
         let written = self.storage.write(move |wtxn| {
-            let mut agents = AGENTS.write(wtxn)?;
-            if let Some(mut record) = agents.get(&agent)? {
-                record.last_seen_at = Some(now);
-                agents.put(&agent, &record)?;
+            match update(wtxn, agent, |record| record.last_seen_at = Some(now)) {
+                // It was removed, which is why its session ended.
+                Ok(_) | Err(AgentsError::NotFound(_)) => tell(wtxn, now, agent, told),
+                Err(error) => Err(error),
             }
-            drop(agents);
-            tell(wtxn, now, agent, told)?;
-            Ok::<_, AgentsError>(())
         });
-        if let Err(error) = written.await {
+        if let Err(error) = written.await.and(queue) {
             tracing::warn!(agent.id = %agent, "failed to store the end of agent {agent}'s connection: {error}");
         }
     }

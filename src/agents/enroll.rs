@@ -1,53 +1,27 @@
 //! How an agent gets its identity: a one-time token for a public key.
 
 use super::error::AgentsError;
-use super::model::{AgentRecord, EnrolmentRecord, check_name};
+use super::manage::update;
+use super::model::{AgentRecord, ModeRecord, check_name};
 use super::store::{AGENTS, Agents, BY_NAME, ENROLMENTS};
 use crate::accounts::{GlobalPermission, Principal, require_global};
 use crate::events;
-use crate::kit::{random_token, sha256};
-use testhide_protocol::AgentId;
+use crate::kit::sha256;
+use crate::storage::WriteTxn;
 use testhide_protocol::api::{Enroll, Event, NewEnrolment};
-
-/// How long an enrolment token is good for.
-const TOKEN_MILLIS: i64 = 60 * 60 * 1000;
+use testhide_protocol::{AgentId, Timestamp};
 
 impl Agents {
-    /// Gives a token with which one agent can enrol within an hour; only its hash is kept.
+    /// Gives a token with which one agent can enrol within an hour.
     ///
     /// # Errors
     /// Permission (nodes write), failures of the store.
     pub async fn new_enrolment(&self, principal: &Principal) -> Result<NewEnrolment, AgentsError> {
         require_global(principal, GlobalPermission::NodesWrite)?;
-        let token = random_token("th_enroll_");
-        let hash = sha256(token.as_bytes());
-        let now = self.clock.now();
-        let expires_at = now.plus_millis(TOKEN_MILLIS);
-        let record = EnrolmentRecord {
-            expires_at,
-            made_by: principal.username.clone(),
-        };
-        self.storage
-            .write(move |wtxn| {
-                let mut enrolments = ENROLMENTS.write(wtxn)?;
-                let mut ended = Vec::new();
-                for row in enrolments.all()? {
-                    let (hash, record) = row?;
-                    if record.expires_at < now {
-                        ended.push(hash);
-                    }
-                }
-                for hash in ended {
-                    enrolments.remove(&hash)?;
-                }
-                enrolments.put(&hash, &record)?;
-                Ok::<_, AgentsError>(())
-            })
-            .await?;
-        Ok(NewEnrolment { token, expires_at })
+        self.give_token(principal, None).await
     }
 
-    /// Takes an enrolment token for a public key.
+    /// Takes an enrolment token for a public key: a new agent, or a new key for the one that the token was made for.
     ///
     /// # Errors
     /// [`AgentsError::EnrolmentToken`], [`AgentsError::Invalid`], [`AgentsError::NameTaken`]; the token stays good then.
@@ -77,8 +51,12 @@ impl Agents {
                 let enrolment = enrolments
                     .get(&hash)?
                     .filter(|enrolment| enrolment.expires_at >= now);
-                if enrolment.is_none() {
+                let Some(enrolment) = enrolment else {
                     return Err(AgentsError::EnrolmentToken);
+                };
+                if let Some(agent) = enrolment.agent {
+                    enrolments.remove(&hash)?;
+                    return new_key(wtxn, agent, &request.name, public_key, now);
                 }
                 let mut by_name = BY_NAME.write(wtxn)?;
                 if by_name.contains(&request.name)? {
@@ -96,6 +74,7 @@ impl Agents {
                     version: String::new(),
                     platform: String::new(),
                     last_seen_at: None,
+                    mode: ModeRecord::default(),
                 };
                 AGENTS.write(wtxn)?.put(&id, &record)?;
                 events::append(wtxn, now, None, &Event::AgentEnrolled { agent: id })?;
@@ -103,4 +82,27 @@ impl Agents {
             })
             .await
     }
+}
+
+/// Puts a new key in the place of an agent's old one; the agent must go by the name that it has.
+fn new_key(
+    wtxn: &WriteTxn,
+    agent: AgentId,
+    name: &str,
+    public_key: [u8; 32],
+    now: Timestamp,
+) -> Result<AgentId, AgentsError> {
+    let record = update(wtxn, agent, |record| record.public_key = public_key);
+    let record = record.map_err(|error| match error {
+        AgentsError::NotFound(_) => AgentsError::EnrolmentToken,
+        other => other,
+    })?;
+    if record.name != name {
+        return Err(AgentsError::Invalid(format!(
+            "the token is for agent `{}`, not for `{name}`",
+            record.name
+        )));
+    }
+    events::append(wtxn, now, None, &Event::AgentKeyRotated { agent })?;
+    Ok(agent)
 }

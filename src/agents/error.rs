@@ -17,6 +17,9 @@ pub enum AgentsError {
     /// Another agent has the name.
     #[error("there is an agent `{0}` already")]
     NameTaken(String),
+    /// There is no such agent.
+    #[error("there is no agent `{0}`")]
+    NotFound(String),
     /// The caller may not.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -36,6 +39,7 @@ impl From<AgentsError> for ApiError {
                 .hint("ask an operator for a new one: `testhide agent token` or POST /api/v3/agents/enrolments"),
             AgentsError::Invalid(_) => Self::invalid("invalid_agent", text),
             AgentsError::NameTaken(_) => Self::conflict("agent_exists", text),
+            AgentsError::NotFound(_) => Self::not_found("agent_not_found", text),
             AgentsError::Refused(refusal) => refusal.into(),
             AgentsError::Builds(error) => error.into(),
             AgentsError::Storage(error) => error.into(),

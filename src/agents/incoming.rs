@@ -1,6 +1,7 @@
 //! Frames of an agent, read and bounded.
 
 use bytes::Bytes;
+use testhide_protocol::api::HostMetrics;
 use testhide_protocol::wire::{AgentMessage, Chunk, Frame, Lease, RecordBody};
 
 /// Longest text frame.
@@ -30,8 +31,8 @@ pub(super) enum Incoming {
     },
     /// An assignment that is not taken.
     Declined { lease: Lease, reason: String },
-    /// Only a sign of life.
-    Heartbeat,
+    /// A sign of life.
+    Heartbeat(Option<HostMetrics>),
 }
 
 /// Reads a binary frame.
@@ -55,7 +56,7 @@ pub(super) fn binary(bytes: Bytes) -> Result<Incoming, String> {
 /// Reads a text frame.
 pub(super) fn text(text: &str) -> Result<Incoming, String> {
     match message(text)? {
-        AgentMessage::Heartbeat { .. } => Ok(Incoming::Heartbeat),
+        AgentMessage::Heartbeat { metrics, .. } => Ok(Incoming::Heartbeat(metrics)),
         AgentMessage::Record { lease, seq, body } => Ok(Incoming::Record { lease, seq, body }),
         AgentMessage::Declined { lease, reason } => Ok(Incoming::Declined { lease, reason }),
         AgentMessage::Hello { .. } => Err("`hello` came a second time".to_owned()),

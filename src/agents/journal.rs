@@ -100,7 +100,7 @@ impl Journals {
         let mut asked = false;
         for frame in frames {
             let (lease, seq) = match &frame {
-                Incoming::Heartbeat | Incoming::Declined { .. } => continue,
+                Incoming::Heartbeat(_) | Incoming::Declined { .. } => continue,
                 Incoming::FilePart { lease, .. } => (*lease, 0),
                 Incoming::Chunk { lease, seq, .. } | Incoming::Record { lease, seq, .. } => {
                     (*lease, *seq)
@@ -183,7 +183,7 @@ impl Journals {
         before: &Batch,
     ) -> Result<Option<Pending>, Halt> {
         match frame {
-            Incoming::Heartbeat | Incoming::Declined { .. } => Ok(None),
+            Incoming::Heartbeat(_) | Incoming::Declined { .. } => Ok(None),
             Incoming::FilePart {
                 file, offset, data, ..
             } => {

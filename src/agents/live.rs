@@ -171,13 +171,20 @@ impl Live {
         }
     }
 
-    /// Labels and name of everybody who is connected.
-    pub(super) fn connected(&self) -> Vec<(Vec<String>, String)> {
+    /// Ends the agent's session, if there is one.
+    pub(super) fn kick(&self, agent: AgentId) {
+        if let Some(session) = self.inner.lock().sessions.get(&agent) {
+            session.kick.cancel();
+        }
+    }
+
+    /// Everybody who is connected, with labels and name.
+    pub(super) fn connected(&self) -> Vec<(AgentId, Vec<String>, String)> {
         let inner = self.inner.lock();
         inner
             .sessions
-            .values()
-            .map(|session| (session.labels.clone(), session.name.clone()))
+            .iter()
+            .map(|(agent, session)| (*agent, session.labels.clone(), session.name.clone()))
             .collect()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An agent proves who it is with its own key at each connection; identity comes from the session, never from a payload. The
 //! session hands out builds, applies journals and acknowledges after the commit. Nothing an agent sends is believed beyond the
-//! leases it holds. An agent that stays silent is suspect after 15 s and lost after the configured time; its leases are then given up.
+//! leases it holds. An agent that stays silent is suspect after 15 s and lost after the configured time; its leases are then given up. Operators drain, disable and remove agents.
 
 mod connect;
 mod enroll;
@@ -10,6 +10,8 @@ mod error;
 mod incoming;
 mod journal;
 mod live;
+mod manage;
+mod metrics;
 mod model;
 mod receiving;
 mod reconcile;

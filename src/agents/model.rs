@@ -3,6 +3,7 @@
 use super::error::AgentsError;
 use crate::storage::Record;
 use serde::{Deserialize, Serialize};
+use testhide_protocol::api::AgentMode;
 use testhide_protocol::{AgentId, Timestamp};
 
 /// Most builds that one agent may run at once.
@@ -25,14 +26,46 @@ pub(super) struct AgentRecord {
     pub version: String,
     pub platform: String,
     pub last_seen_at: Option<Timestamp>,
+    pub mode: ModeRecord,
 }
 impl Record for AgentRecord {}
+
+/// What an operator lets an agent do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ModeRecord {
+    pub mode: AgentMode,
+    pub reason: Option<String>,
+    /// User name; empty while nobody changed it.
+    pub by: String,
+    pub changed_at: Option<Timestamp>,
+}
+
+impl Default for ModeRecord {
+    fn default() -> Self {
+        Self {
+            mode: AgentMode::Ready,
+            reason: None,
+            by: String::new(),
+            changed_at: None,
+        }
+    }
+}
+
+impl ModeRecord {
+    /// Why an agent that is disabled is not let in.
+    pub(super) fn words(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or("no reason given");
+        format!("the agent is disabled by {}: {reason}", self.by)
+    }
+}
 
 /// A one-time enrolment token, under its SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EnrolmentRecord {
     pub expires_at: Timestamp,
     pub made_by: String,
+    /// The agent that it gives a new key; a new agent when absent.
+    pub agent: Option<AgentId>,
 }
 impl Record for EnrolmentRecord {}
 

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use testhide_protocol::api::AgentMode;
 use testhide_protocol::wire::Lease;
 
 /// How much longer than its time limit an attempt may hold its lease before the server stops believing its agent.
@@ -97,7 +98,13 @@ impl Reconcile {
                 .map(|connected| connected.min(held_for)),
             limit: Duration::from_secs(u64::from(limit)),
         };
-        let Some(reason) = facts.reason(self.lost_after) else {
+        let out = match self.agents.mode(held.agent)? {
+            None => Some("its agent was removed"),
+            Some(mode) if mode.mode == AgentMode::Disabled => Some("its agent was disabled"),
+            Some(_) => None,
+        };
+        let reason = facts.reason(self.lost_after);
+        let Some(reason) = out.map(str::to_owned).or(reason) else {
             return Ok(false);
         };
         tracing::warn!(

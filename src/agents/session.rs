@@ -179,7 +179,12 @@ async fn read(
             Message::Close(_) => return End::Gone("it closed the connection".to_owned()),
         };
         match incoming {
-            Ok(Incoming::Heartbeat) => {}
+            Ok(Incoming::Heartbeat(metrics)) => {
+                if let Some(metrics) = metrics {
+                    let now = agents.clock.now();
+                    agents.metrics.note(connected.agent, now, metrics);
+                }
+            }
             Ok(incoming) => {
                 if !hand_over(agents, connected, &to_work, incoming).await {
                     return End::Gone("its session ended".to_owned());

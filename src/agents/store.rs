@@ -2,9 +2,10 @@
 
 use super::error::AgentsError;
 use super::live::Live;
+use super::metrics::Metrics;
 use super::model::{AgentRecord, EnrolmentRecord};
 use crate::accounts::Visible;
-use crate::builds::Builds;
+use crate::builds::{Builds, HeldLease};
 use crate::kit::{Clock, Tasks};
 use crate::logs::Logs;
 use crate::reports::Reports;
@@ -32,6 +33,7 @@ pub struct Agents {
     pub(super) logs: Logs,
     pub(super) reports: Reports,
     pub(super) live: Arc<Live>,
+    pub(super) metrics: Arc<Metrics>,
     /// Largest file taken from an agent.
     pub(super) max_file_bytes: u64,
 }
@@ -63,6 +65,7 @@ impl Agents {
             logs,
             reports,
             live,
+            metrics: Arc::default(),
             max_file_bytes,
         }
     }
@@ -89,28 +92,46 @@ impl Agents {
             }
             Ok::<_, StorageError>(all)
         })?;
-        let show = |record: AgentRecord| {
-            let own = leases.iter().filter(|held| held.agent == record.id);
-            let builds = own
-                .map(|held| AgentLease {
-                    build_id: held.lease.build,
-                    build_number: held.number,
-                    attempt: held.lease.attempt,
-                })
-                .collect();
-            Agent {
-                id: record.id,
-                state: self.live.state(record.id).to_owned(),
-                name: record.name,
-                labels: record.labels,
-                capacity: record.capacity,
-                version: record.version,
-                platform: record.platform,
-                enrolled_at: record.enrolled_at,
-                last_seen_at: self.live.last_heard_at(record.id).or(record.last_seen_at),
-                builds,
-            }
-        };
+        let show = |record: AgentRecord| self.shown(record, &leases);
         Ok(records.into_iter().map(show).collect())
+    }
+
+    /// One agent, by name or id, as in the list.
+    ///
+    /// # Errors
+    /// [`AgentsError::NotFound`], failures of the store.
+    pub fn show(&self, visible: &Visible, agent: &str) -> Result<Agent, AgentsError> {
+        let id = self.find(agent)?.id;
+        let all = self.list(visible)?;
+        let found = all.into_iter().find(|agent| agent.id == id);
+        found.ok_or_else(|| AgentsError::NotFound(id.to_string()))
+    }
+
+    fn shown(&self, record: AgentRecord, leases: &[HeldLease]) -> Agent {
+        let own = leases.iter().filter(|held| held.agent == record.id);
+        let builds = own
+            .map(|held| AgentLease {
+                build_id: held.lease.build,
+                build_number: held.number,
+                attempt: held.lease.attempt,
+            })
+            .collect();
+        Agent {
+            id: record.id,
+            state: self.live.state(record.id).to_owned(),
+            name: record.name,
+            labels: record.labels,
+            capacity: record.capacity,
+            version: record.version,
+            platform: record.platform,
+            enrolled_at: record.enrolled_at,
+            last_seen_at: self.live.last_heard_at(record.id).or(record.last_seen_at),
+            builds,
+            host: self.latest_metrics(record.id),
+            mode: record.mode.mode,
+            mode_reason: record.mode.reason,
+            mode_changed_by: Some(record.mode.by).filter(|by| !by.is_empty()),
+            mode_changed_at: record.mode.changed_at,
+        }
     }
 }

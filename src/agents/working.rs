@@ -8,6 +8,7 @@ use super::store::Agents;
 use crate::builds::{AgentSlots, BuildsError, HeldLease};
 use std::collections::HashSet;
 use std::time::Duration;
+use testhide_protocol::api::AgentMode;
 use testhide_protocol::wire::{Assignment, Lease, ServerMessage};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -146,7 +147,13 @@ impl Working {
                 self.assign(assignment).await?;
             }
         }
-        while !self.declined
+        let agents = &self.agents;
+        let mode = agents
+            .mode(agent)
+            .map_err(|error| End::Turned(Turned::for_now("store", error.to_string())))?;
+        let may_take = mode.is_some_and(|mode| mode.mode == AgentMode::Ready);
+        while may_take
+            && !self.declined
             && let Some(assignment) = builds.claim(&self.slots).await.map_err(failed)?
         {
             self.assign(assignment).await?;

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// How often leases are looked at.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often samples of agents' machines are stored.
+const METRICS_EVERY: Duration = Duration::from_secs(60);
+
 /// Starts everything that runs by itself; it ends with the tasks.
 pub(super) fn start(app: &App) {
     for consumer in app.analysis.consumers() {
@@ -19,12 +22,25 @@ pub(super) fn start(app: &App) {
             () = stopping.cancelled() => {}
         }
     });
+    store_metrics(app);
     let reconcile = app.reconcile.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {
         let reconcile = reconcile.clone();
         async move {
             if let Err(error) = reconcile.pass_once().await {
                 tracing::warn!("failed to reconcile leases: {error}");
+            }
+        }
+    });
+}
+
+fn store_metrics(app: &App) {
+    let agents = app.agents.clone();
+    every(app, "metrics", METRICS_EVERY, move || {
+        let agents = agents.clone();
+        async move {
+            if let Err(error) = agents.store_metrics().await {
+                tracing::warn!("failed to store metrics of agents: {error}");
             }
         }
     });

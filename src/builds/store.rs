@@ -130,7 +130,8 @@ impl Builds {
         self.connected.read().clone()
     }
 
-    pub(super) fn wake(&self) {
+    /// Lets every waiting session look at the queue again.
+    pub fn wake(&self) {
         self.wake.send_modify(|count| *count += 1);
     }
 }

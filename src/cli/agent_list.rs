@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::output::{Cell, Colour, Table, Theme, age};
 use super::session::Session;
-use testhide_protocol::api::Agent;
+use testhide_protocol::api::{Agent, AgentMode};
 
 /// Lists agents.
 pub(super) async fn run(session: &Session) -> Result<(), CliError> {
@@ -34,7 +34,10 @@ fn table(agents: &[Agent], theme: &Theme) -> Table {
             .collect();
         table.row([
             Cell::from(&agent.name),
-            Cell::new(&format!("{sign}{}", agent.state)).colour(colour),
+            match agent.mode {
+                AgentMode::Ready => Cell::new(&format!("{sign}{}", agent.state)).colour(colour),
+                resting => Cell::new(&format!("{sign}{}", resting.as_str())).colour(Colour::Yellow),
+            },
             format!("{}/{}", agent.builds.len(), agent.capacity).into(),
             builds.join(" ").into(),
             agent.labels.join(",").into(),

@@ -59,7 +59,10 @@ pub(super) async fn print_log(
 }
 
 fn draw(line: &LogLine, times: bool, theme: &Theme) -> String {
-    let text = clean_log(&line.text, theme.colour);
+    let mut text = clean_log(&line.text, theme.colour);
+    if line.continued {
+        text.push_str(&theme.paint(Colour::Dim, if theme.unicode { " …" } else { " ..." }));
+    }
     // What the agent itself says is told apart from what the steps wrote.
     let text = if line.stream == Stream::System {
         theme.paint(Colour::Dim, &text)
@@ -137,6 +140,7 @@ mod tests {
             stream: Stream::Stdout,
             time: "2026-03-20T10:30:00.25Z".parse().unwrap(),
             text: "\u{1b}[32mok\u{1b}[0m \u{1b}]0;owned\u{7}done".to_owned(),
+            continued: false,
         };
         assert_eq!(draw(&line, false, &theme), "ok done\n");
         assert_eq!(

@@ -28,6 +28,7 @@ fn page(attempt: u32, from: u64, to: u64, total: u64, complete: bool) -> String 
         stream: Stream::Stdout,
         time: Timestamp(0),
         text: format!("attempt {attempt} line {number}"),
+        continued: false,
     };
     let lines = (from..=to).map(line).collect();
     let page = LogPage {

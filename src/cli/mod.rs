@@ -8,6 +8,7 @@
 
 mod agent;
 mod agent_list;
+mod agent_manage;
 mod agent_token;
 mod args;
 mod artifact;

@@ -1,11 +1,12 @@
 //! What stands on the command line as files: files, folders, patterns, standard input.
 //!
 //! A file that is named must be a report. Of a folder and of a pattern those files are taken whose content is a report; the others are
-//! passed by. Hidden folders and `node_modules` inside a folder are not entered, symbolic links to folders neither.
+//! passed by; a folder of Allure results is one report. Hidden folders and `node_modules` inside a folder are not entered, symbolic links to folders neither.
 
 use super::error::{CliError, Exit};
 use crate::reports::digest::{
-    Digest, ReadError, Reading, looks_like_a_report, read_file, read_input,
+    Digest, ReadError, Reading, is_allure_folder, looks_like_a_report, read_allure_folder,
+    read_file, read_input,
 };
 use globset::{GlobBuilder, GlobMatcher};
 use std::fs;
@@ -25,6 +26,8 @@ pub(super) enum Input {
     Stdin,
     /// A file, and what it is called: as it was named, or its path in the folder that was.
     File { path: PathBuf, name: String },
+    /// A folder of Allure results: one report.
+    Allure { path: PathBuf, name: String },
 }
 
 /// The reports that the arguments mean, in their order; those of a folder by name.
@@ -41,7 +44,11 @@ pub(super) fn inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, CliError> {
             all.push(Input::Stdin);
         } else if argument.is_dir() {
             let mut found = Found::default();
-            walk(argument, None, &mut found)?;
+            if is_allure_folder(argument) {
+                found.allure.push(argument.clone());
+            } else {
+                walk(argument, None, &mut found)?;
+            }
             all.extend(found.reports(argument, argument)?);
         } else if argument.exists() || !is_pattern(argument) {
             // A file that is not there is told here, before any other is read.
@@ -94,7 +101,7 @@ impl Input {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Stdin => STDIN,
-            Self::File { name, .. } => name,
+            Self::File { name, .. } | Self::Allure { name, .. } => name,
         }
     }
 
@@ -102,6 +109,7 @@ impl Input {
         match self {
             Self::Stdin => read_input(reading, STDIN, io::stdin().lock()),
             Self::File { path, name } => read_file(reading, name, path),
+            Self::Allure { path, name } => read_allure_folder(reading, name, path),
         }
     }
 }
@@ -117,29 +125,42 @@ fn unreadable(name: &str, error: &ReadError) -> CliError {
     }
 }
 
-/// Files that were found below a folder.
+/// What was found below a folder.
 #[derive(Default)]
-struct Found(Vec<PathBuf>);
+struct Found {
+    files: Vec<PathBuf>,
+    /// Folders of Allure results.
+    allure: Vec<PathBuf>,
+}
 
 impl Found {
     /// Those that are reports, called by their path below `base`.
     fn reports(mut self, argument: &Path, base: &Path) -> Result<Vec<Input>, CliError> {
-        self.0.sort();
-        self.0.dedup();
-        let seen = self.0.len();
-        let reports: Vec<Input> = self
-            .0
+        self.files.sort();
+        let seen = self.files.len();
+        let name = |path: &Path| {
+            let below = path.strip_prefix(base).unwrap_or(path);
+            let name = if below.as_os_str().is_empty() {
+                path
+            } else {
+                below
+            };
+            name.to_string_lossy().replace('\\', "/")
+        };
+        let files = self
+            .files
             .into_iter()
             .filter(|path| looks_like_a_report(path))
             .map(|path| Input::File {
-                name: path
-                    .strip_prefix(base)
-                    .unwrap_or(&path)
-                    .to_string_lossy()
-                    .replace('\\', "/"),
+                name: name(&path),
                 path,
-            })
-            .collect();
+            });
+        let folders = self.allure.into_iter().map(|path| Input::Allure {
+            name: name(&path),
+            path,
+        });
+        let mut reports: Vec<Input> = files.chain(folders).collect();
+        reports.sort_by(|one, two| one.name().cmp(two.name()));
         if !reports.is_empty() {
             return Ok(reports);
         }
@@ -174,7 +195,7 @@ fn expand(pattern: &Path) -> Result<Vec<Input>, CliError> {
     if base.as_os_str().is_empty() || base.is_dir() {
         walk(&base, Some(&glob.compile_matcher()), &mut found)?;
     }
-    if found.0.is_empty() {
+    if found.files.is_empty() && found.allure.is_empty() {
         let detail = format!("`{text}` matches no file");
         return Err(CliError::new(Exit::NotFound, "no_match", detail));
     }
@@ -197,10 +218,14 @@ fn walk(folder: &Path, matcher: Option<&GlobMatcher>, found: &mut Found) -> Resu
         if entry.file_type().map_err(failed)?.is_dir() {
             let name = name.to_string_lossy();
             if !(name.starts_with('.') || name == "node_modules") {
-                walk(&path, matcher.filter(|_| !matches), found)?;
+                if matches && is_allure_folder(&path) {
+                    found.allure.push(path);
+                } else {
+                    walk(&path, matcher.filter(|_| !matches), found)?;
+                }
             }
         } else if matches && path.is_file() {
-            found.0.push(path);
+            found.files.push(path);
         }
     }
     Ok(())
@@ -226,6 +251,8 @@ mod tests {
             (".hidden/d.xml", REPORT),
             ("node_modules/e.xml", REPORT),
             ("empty/notes.txt", "text"),
+            ("three/allure-results/1-result.json", "{}"),
+            ("three/allure-results/2-result.json", "{}"),
         ] {
             let path = dir.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -238,7 +265,7 @@ mod tests {
         let found = inputs(&[base.join(argument)]).map_err(|error| error.exit)?;
         let name = |input: Input| match input {
             Input::Stdin => "-".to_owned(),
-            Input::File { path, .. } => path
+            Input::File { path, .. } | Input::Allure { path, .. } => path
                 .strip_prefix(base)
                 .unwrap_or(&path)
                 .display()
@@ -254,13 +281,21 @@ mod tests {
             let expected = expected.map(|names| names.iter().map(ToString::to_string).collect());
             assert_eq!(names(dir.path(), argument), expected, "{argument}");
         };
-        check("", Ok(&["a.xml", "one/b.xml", "two/deep/c.xml"]));
+        let all = [
+            "a.xml",
+            "one/b.xml",
+            "three/allure-results",
+            "two/deep/c.xml",
+        ];
+        check("", Ok(&all));
+        check("three/allure-results", Ok(&all[2..3]));
+        check("three/*", Ok(&all[2..3]));
         check("one", Ok(&["one/b.xml"]));
         // Named, so it is taken; whether it is a report shows when it is read.
         check("pom.xml", Ok(&["pom.xml"]));
         check("*.xml", Ok(&["a.xml"]));
         check("**/*.xml", Ok(&["a.xml", "one/b.xml", "two/deep/c.xml"]));
-        check("t*", Ok(&["two/deep/c.xml"]));
+        check("tw*", Ok(&["two/deep/c.xml"]));
         check(
             "{one,two}/**/[bc].xml",
             Ok(&["one/b.xml", "two/deep/c.xml"]),

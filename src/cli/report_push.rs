@@ -8,9 +8,11 @@ use super::report::counts;
 use super::report_gate;
 use super::report_input::{Input, inputs};
 use super::session::Session;
+use crate::reports::pack_allure_folder;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tempfile::NamedTempFile;
 use testhide_protocol::api::Report;
 
 /// Tries for each file.
@@ -22,6 +24,8 @@ struct Checked {
     name: String,
     size: u64,
     key: String,
+    /// Holds a folder that was packed, until it is sent.
+    _packed: Option<NamedTempFile>,
 }
 
 /// Uploads reports. All files are looked at first; those that cannot be stored do not keep the others back. With `--gate` the exit code is
@@ -158,13 +162,24 @@ impl<'a> Target<'a> {
 /// Reads a file once: it must be readable, and its content is the key under which it is stored once. A file that was named is called by its
 /// own name alone, one that was found in a folder by its path there.
 fn check(input: Input, identity: &str) -> Result<Checked, CliError> {
-    let Input::File { path, name } = input else {
-        return Err(CliError::usage("standard input cannot be pushed")
-            .hint("write it to a file, so that it can be sent again after a break"));
-    };
-    let name = match path.file_name() {
-        Some(own) if Path::new(&name) == path => own.to_string_lossy().into_owned(),
-        _ => name,
+    let (path, name, packed) = match input {
+        Input::Stdin => {
+            return Err(CliError::usage("standard input cannot be pushed")
+                .hint("write it to a file, so that it can be sent again after a break"));
+        }
+        Input::File { path, name } => {
+            let name = own_name(&path, name);
+            (path, name, None)
+        }
+        Input::Allure { path, name } => {
+            let name = own_name(&path, name);
+            let packed = pack(&path)?;
+            (
+                packed.path().to_owned(),
+                format!("{name}.zip"),
+                Some(packed),
+            )
+        }
     };
     let failed = |error: std::io::Error| CliError::file("read", &path, &error);
     let file = File::open(&path).map_err(failed)?;
@@ -181,7 +196,24 @@ fn check(input: Input, identity: &str) -> Result<Checked, CliError> {
         key: format!("push-{}", hasher.finalize().to_hex()),
         path,
         name,
+        _packed: packed,
     })
+}
+
+/// The name alone of what was named, the path below the folder of what was found there.
+fn own_name(path: &Path, name: String) -> String {
+    match path.file_name() {
+        Some(own) if Path::new(&name) == path => own.to_string_lossy().into_owned(),
+        _ => name,
+    }
+}
+
+/// A folder of Allure results as one archive.
+fn pack(folder: &Path) -> Result<NamedTempFile, CliError> {
+    let failed = |error: std::io::Error| CliError::file("pack", folder, &error);
+    let mut archive = NamedTempFile::new().map_err(failed)?;
+    pack_allure_folder(folder, archive.as_file_mut()).map_err(failed)?;
+    Ok(archive)
 }
 
 fn line(report: &Report) -> String {

@@ -8,8 +8,8 @@ use super::args::{ReportCommand, TestCommand, TokenCommand, UserCommand};
 use super::error::{CliError, Exit};
 use super::session::Session;
 use super::{
-    agent, agent_list, agent_token, artifact, backup, build_artifacts, build_cancel, build_compare,
-    build_list,
+    agent, agent_list, agent_manage, agent_token, artifact, backup, build_artifacts, build_cancel,
+    build_compare, build_list,
 };
 use super::{
     build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, events,
@@ -86,6 +86,21 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Events(args) => events::run(session, &args).await,
         Command::Agent(AgentNoun::List) => agent_list::run(session).await,
         Command::Agent(AgentNoun::Token) => agent_token::run(session).await,
+        Command::Agent(AgentNoun::Show(args)) => agent_manage::show(session, &args).await,
+        Command::Agent(AgentNoun::Metrics(args)) => agent_manage::metrics(session, &args).await,
+        Command::Agent(AgentNoun::Drain(args)) => {
+            agent_manage::change(session, args, "drain").await
+        }
+        Command::Agent(AgentNoun::Disable(args)) => {
+            agent_manage::change(session, args, "disable").await
+        }
+        Command::Agent(AgentNoun::Resume(args)) => {
+            agent_manage::change(session, args, "resume").await
+        }
+        Command::Agent(AgentNoun::Remove(args)) => agent_manage::remove(session, &args).await,
+        Command::Agent(AgentNoun::RotateKey(args)) => {
+            agent_manage::rotate_key(session, &args).await
+        }
         Command::Backup(args) => backup::write(session, args).await,
         Command::Verify(args) => backup::verify(session, args).await,
         Command::Restore(args) => backup::restore(session, args).await,

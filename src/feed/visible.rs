@@ -99,6 +99,9 @@ fn may_hear(principal: &Principal, visible: &Visible, record: &EventRecord) -> b
         (
             None,
             Event::AgentEnrolled { .. }
+            | Event::AgentModeChanged { .. }
+            | Event::AgentKeyRotated { .. }
+            | Event::AgentRemoved { .. }
             | Event::AgentConnected { .. }
             | Event::AgentDisconnected { .. },
         ) => true,

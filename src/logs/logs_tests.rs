@@ -1,6 +1,6 @@
 //! Logs against a plain model: any cutting into chunks, any range, any restart gives the bytes and lines that were written.
 
-use super::{Logs, LogsError, RawLog, append, complete};
+use super::{Logs, LogsError, MAX_LINE, RawLog, append, complete};
 use crate::storage::{OpenOptions, Storage};
 use proptest::prelude::*;
 use testhide_protocol::api::Stream;
@@ -45,10 +45,24 @@ fn expected_lines(raw: &[u8]) -> Vec<String> {
     if lines.last().is_some_and(|last| last.is_empty()) {
         lines.pop();
     }
-    let text = |line: &&[u8]| {
-        String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
-    };
-    lines.iter().map(text).collect()
+    let mut texts = Vec::new();
+    for line in lines {
+        let pieces = line.len().div_ceil(MAX_LINE).max(1);
+        for (number, piece) in line
+            .chunks(MAX_LINE)
+            .chain((line.is_empty()).then_some(line))
+            .enumerate()
+        {
+            let last = number + 1 == pieces;
+            let piece = if last {
+                piece.strip_suffix(b"\r").unwrap_or(piece)
+            } else {
+                piece
+            };
+            texts.push(String::from_utf8_lossy(piece).into_owned());
+        }
+    }
+    texts
 }
 
 proptest! {
@@ -150,4 +164,45 @@ fn a_follower_is_woken_by_the_line_or_the_end() {
     let page = logs.page(BUILD, 1, 1, 10).unwrap();
     assert!(page.complete);
     assert_eq!(page.lines.len(), 3);
+}
+
+#[test]
+fn a_line_without_an_end_has_pages_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+    let logs = Logs::new(storage.clone(), volumes);
+    let runtime = runtime();
+    // Chunks that end before, at and behind the places where the line is cut.
+    let mut written = Vec::new();
+    for (length, byte) in [
+        (10, b'a'),
+        (MAX_LINE - 10, b'b'),
+        (1, b'c'),
+        (3 * MAX_LINE, b'd'),
+        (MAX_LINE - 1, b'e'),
+    ] {
+        let raw = vec![byte; length];
+        runtime
+            .block_on(store(
+                &storage,
+                &logs,
+                vec![chunk(written.len() as u64, &raw)],
+            ))
+            .unwrap();
+        written.extend_from_slice(&raw);
+    }
+    let end = chunk(written.len() as u64, b"\nnext\n");
+    runtime.block_on(store(&storage, &logs, vec![end])).unwrap();
+    written.extend_from_slice(b"\nnext\n");
+    let expected = expected_lines(&written);
+    assert_eq!(expected.len(), 6);
+    assert_eq!(logs.head(BUILD, 1).unwrap().lines(), 6);
+    for from in 1..=6 {
+        let page = logs.page(BUILD, 1, from, 2).unwrap();
+        for (line, text) in page.lines.iter().zip(&expected[from as usize - 1..]) {
+            assert_eq!(&line.text, text, "line {}", line.number);
+            assert_eq!(line.continued, line.number < 5, "line {}", line.number);
+        }
+        assert_eq!(page.lines.len(), (7 - from as usize).min(2));
+    }
 }

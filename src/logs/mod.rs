@@ -2,11 +2,12 @@
 //!
 //! One log an attempt. Chunks come compressed from the agent, go to the volumes as they are, and the state keeps for each where
 //! it lies, which step and streams it came from, and how many lines stand before it. Promises: a log never has a gap
-//! (a chunk must begin where the log ends), a line range is found by halving and reads a chunk or two, ANSI and invalid UTF-8 are
+//! (a chunk must begin where the log ends), a line is at most 64 KiB long, a line range is found by halving and reads a chunk or two, ANSI and invalid UTF-8 are
 //! kept as written and made presentable only for [`LogPage`](testhide_protocol::api::LogPage)s.
 
 mod append;
 mod error;
+mod line;
 #[cfg(test)]
 mod logs_tests;
 mod model;
@@ -16,6 +17,7 @@ mod store;
 
 pub use append::PlacedChunk;
 pub use error::LogsError;
+pub use line::{LineEnd, MAX_LINE, pieces};
 pub use model::LogHead;
 pub use page::{Block, Logs};
 pub use raw::RawLog;

@@ -10,10 +10,10 @@ use testhide_protocol::api::Stream;
 pub struct LogHead {
     /// Raw bytes.
     pub bytes: u64,
-    /// Line ends among them.
-    pub newlines: u64,
-    /// Whether the last byte is a line end.
-    pub ends_with_newline: bool,
+    /// Lines that have ended.
+    pub ended: u64,
+    /// Bytes of the line that has not.
+    pub open: u32,
     /// Whether nothing will follow.
     pub complete: bool,
 }
@@ -23,7 +23,7 @@ impl LogHead {
     /// Lines that will not change any more: a last line without its end counts once nothing will follow.
     #[must_use]
     pub fn lines(&self) -> u64 {
-        self.newlines + u64::from(self.complete && self.bytes > 0 && !self.ends_with_newline)
+        self.ended + u64::from(self.complete && self.open > 0)
     }
 }
 
@@ -31,8 +31,10 @@ impl LogHead {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StoredChunk {
     pub raw_len: u32,
-    /// Line ends before this chunk in the log.
-    pub newlines_before: u64,
+    /// Lines that end before this chunk in the log.
+    pub lines_before: u64,
+    /// Bytes before this chunk of the line that is open there.
+    pub open_before: u32,
     pub step: u32,
     pub time: Timestamp,
     pub elapsed_ms: u64,

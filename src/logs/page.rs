@@ -1,6 +1,7 @@
 //! Reading lines: any range by number, and waiting for those to come.
 
 use super::error::LogsError;
+use super::line::{LineEnd, pieces};
 use super::model::{LogHead, StoredChunk};
 use super::store::{CHUNKS, head};
 use crate::storage::{ReadTxn, Storage, StorageError, Volumes};
@@ -8,9 +9,6 @@ use std::time::Duration;
 use testhide_protocol::api::{LogLine, LogPage, Stream};
 use testhide_protocol::wire::decompress_chunk;
 use testhide_protocol::{BuildId, Timestamp};
-
-/// Longest text of one line in a page; the raw log has the rest.
-const MAX_LINE: usize = 64 * 1024;
 
 /// Bytes of text after which a page ends early.
 const MAX_PAGE: usize = 4 * 1024 * 1024;
@@ -27,8 +25,10 @@ pub struct Logs {
 pub struct Block {
     /// Raw bytes.
     pub raw: Vec<u8>,
-    /// Number of the line that the first byte belongs to.
+    /// Number of the line that is open where the chunk begins, or that begins there.
     pub first_line: u64,
+    /// Bytes of that line before the chunk.
+    pub open_before: usize,
     /// Streams and lengths of its runs of bytes.
     pub segments: Vec<(Stream, u32)>,
     /// Step that wrote it.
@@ -63,12 +63,12 @@ impl Logs {
         from: u64,
         limit: usize,
     ) -> Result<LogPage, LogsError> {
-        let wanted_newlines = from.checked_sub(1).ok_or(LogsError::LineZero)?;
+        let ended_before = from.checked_sub(1).ok_or(LogsError::LineZero)?;
         self.storage.read(|rtxn| {
             let head = head(rtxn, build, attempt)?;
             let mut lines = Lines::new(from, limit, head.complete);
             if from <= head.lines() {
-                let start = self.chunk_before(rtxn, build, attempt, wanted_newlines, head.bytes)?;
+                let start = self.chunk_before(rtxn, build, attempt, ended_before, head.bytes)?;
                 for row in CHUNKS
                     .read(rtxn)?
                     .prefix_from(&(build, attempt), &(build, attempt, start))?
@@ -135,7 +135,8 @@ impl Logs {
             let raw = self.raw_of(offset, &chunk)?;
             Ok(Some(Block {
                 raw,
-                first_line: chunk.newlines_before + 1,
+                first_line: chunk.lines_before + 1,
+                open_before: chunk.open_before as usize,
                 segments: chunk.segments,
                 step: chunk.step,
                 time: chunk.time,
@@ -174,14 +175,14 @@ impl Logs {
         Ok(decompress_chunk(offset, chunk.raw_len, &data)?)
     }
 
-    /// Offset of the last chunk before which fewer than `newlines` line ends stand (the first chunk for 0): the wanted line begins in
+    /// Offset of the last chunk before which fewer than `lines` lines end (the first chunk for 0): the line after them begins in
     /// it. Found by halving the log's bytes.
     fn chunk_before(
         &self,
         rtxn: &ReadTxn,
         build: BuildId,
         attempt: u32,
-        newlines: u64,
+        lines: u64,
         bytes: u64,
     ) -> Result<u64, StorageError> {
         let table = CHUNKS.read(rtxn)?;
@@ -199,7 +200,7 @@ impl Logs {
                 if middle == high {
                     return Ok(offset);
                 }
-            } else if chunk.newlines_before < newlines {
+            } else if chunk.lines_before < lines {
                 low = middle;
             } else {
                 high = offset - 1;
@@ -250,37 +251,32 @@ impl Lines {
 
     /// Takes a chunk; says whether the page is full.
     fn feed(&mut self, chunk: &StoredChunk, raw: &[u8]) -> bool {
-        let mut number = chunk.newlines_before + 1;
-        let mut at = 0;
-        while at < raw.len() && !self.full() {
-            let end = raw[at..]
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .map(|length| at + length);
-            let text = &raw[at..end.unwrap_or(raw.len())];
+        let mut number = chunk.lines_before + 1;
+        for piece in pieces(raw, chunk.open_before as usize) {
+            if self.full() {
+                break;
+            }
             if number >= self.from {
                 let line = self.open.get_or_insert_with(|| OpenLine {
                     number,
                     step: chunk.step,
-                    stream: stream_at(&chunk.segments, at),
+                    stream: stream_at(&chunk.segments, piece.start),
                     time: chunk.time,
                     text: Vec::new(),
                 });
-                let room = MAX_LINE.saturating_sub(line.text.len());
-                line.text.extend_from_slice(&text[..text.len().min(room)]);
-                if end.is_some() {
-                    self.close();
+                line.text.extend_from_slice(piece.text);
+                if piece.end != LineEnd::Open {
+                    self.close(piece.end == LineEnd::Cut);
                 }
             }
-            number += 1;
-            at = end.map_or(raw.len(), |end| end + 1);
+            number += u64::from(piece.end != LineEnd::Open);
         }
         self.full()
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, continued: bool) {
         if let Some(mut line) = self.open.take() {
-            if line.text.last() == Some(&b'\r') {
+            if !continued && line.text.last() == Some(&b'\r') {
                 line.text.pop();
             }
             self.text_bytes += line.text.len();
@@ -298,13 +294,14 @@ impl Lines {
                 stream,
                 time,
                 text,
+                continued,
             });
         }
     }
 
     fn finish(mut self) -> Vec<LogLine> {
         if self.complete && !self.full() {
-            self.close();
+            self.close(false);
         }
         self.done
     }

@@ -50,7 +50,8 @@ pub fn append(
         }
         let stored = StoredChunk {
             raw_len: chunk.raw_len,
-            newlines_before: head.newlines,
+            lines_before: head.ended,
+            open_before: head.open,
             step: chunk.step,
             time: chunk.time,
             elapsed_ms: chunk.elapsed_ms,
@@ -63,8 +64,9 @@ pub fn append(
         };
         table.put(&(build, attempt, chunk.offset), &stored)?;
         head.bytes += u64::from(chunk.raw_len);
-        head.newlines += placed.newlines;
-        head.ends_with_newline = placed.ends_with_newline;
+        let (ended, open) = placed.shape.behind(head.open);
+        head.ended += ended;
+        head.open = open;
     }
     if head.bytes == from {
         return Ok(None);

@@ -18,7 +18,7 @@ const FAIL_IDS: usize = 17;
 const FAIL_ID_MAX: usize = 64;
 
 /// Properties that tell apart two tests of one name.
-const VARIANTS: [&str; 2] = ["browser", "device"];
+const VARIANTS: [&str; 3] = ["browser", "device", "project"];
 
 /// Bytes of a trace that its signature looks at, half from its head and half from its tail.
 const SIGNED_TRACE: usize = 64 * 1024;

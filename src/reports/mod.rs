@@ -50,5 +50,6 @@ pub use model::CompactRow;
 pub use prepare::PreparedReport;
 pub use routes::{idempotency_key, require_report_type, routes};
 pub use store::Reports;
+pub use testhide_agent::pack_allure_folder;
 pub use transact::store;
 pub use upload::{Upload, Uploaded};

@@ -3,21 +3,17 @@
 use super::collect::{Block, Collected, Collector};
 use super::error::ReportsError;
 use super::model::{StoredBlock, StoredReport, StoredWarning};
-use super::parse::{Limits, ParseError, Stop, Summary, Warning, parse};
+use super::parse::{Limits, ParseError, Stop, Summary, Warning, parse_seekable};
 use super::store::Reports;
 use crate::history::{NewRun, Origin, new_report_id};
 use crate::storage::{FileReader, StorageError, StoredFile};
 use bytes::Bytes;
-use std::io::BufReader;
 use testhide_protocol::api::{OutcomeCounts, ParseWarning};
 use testhide_protocol::{ProjectId, ReportId, Timestamp, UserId};
 use tokio::sync::mpsc;
 
 /// Packed blocks that wait for the disk; as many are appended at once.
 const QUEUE: usize = 64;
-
-/// Bytes that the parser asks for at once.
-const READ_BYTES: usize = 64 * 1024;
 
 /// Longest file name that is kept, in characters.
 const NAME_MAX: usize = 255;
@@ -160,11 +156,7 @@ fn read(
 ) -> Result<Read, ReportsError> {
     let mut out = |block: Block| blocks.blocking_send(block).map_err(|_| Stop);
     let mut collector = Collector::new(project, &mut out);
-    let parsed = parse(
-        BufReader::with_capacity(READ_BYTES, input),
-        &limits(),
-        &mut collector,
-    );
+    let parsed = parse_seekable(input, &limits(), &mut collector);
     let summary = match parsed {
         Ok(summary) => summary,
         Err(ParseError::Stopped { .. }) => return Err(gave_up(collector.into_failure())),

@@ -45,6 +45,7 @@ pub fn require_report_type(headers: &HeaderMap) -> Result<(), ReportsError> {
             "text/xml",
             "application/json",
             "application/octet-stream",
+            "application/zip",
             "text/plain",
         ];
         let taken = known.contains(&essence.as_str())

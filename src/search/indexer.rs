@@ -289,19 +289,16 @@ impl Shared {
         };
         // A build that is gone has nothing to find.
         let Some(facts) = facts else { return Ok(()) };
-        let mut starts_line = log.starts_line(from)?;
-        if !starts_line
-            && let Some(earlier) = log.open_line_before(from)?
+        if let Some(earlier) = log.open_line_before(from)?
             && let Some(block) = log.block(earlier)?
         {
             add_block(state, log, earlier, &block, facts)?;
         }
         for offset in self.logs.offsets(log.build, log.attempt, from, to)? {
-            let Some(block) = log.block_that(offset, starts_line)? else {
+            let Some(block) = log.block(offset)? else {
                 break;
             };
             add_block(state, log, offset, &block, facts)?;
-            starts_line = block.next_starts_line;
         }
         Ok(())
     }

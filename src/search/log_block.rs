@@ -3,13 +3,10 @@
 //! The last of them may end in a later chunk: then the block goes on there. So each line belongs to exactly one block, and a
 //! block can be read again at any time from its chunk's offset alone.
 
-use crate::logs::{Block, Logs, LogsError};
+use crate::logs::{Block, LineEnd, Logs, LogsError, pieces};
 use std::borrow::Cow;
 use testhide_protocol::api::Stream;
 use testhide_protocol::{BuildId, Timestamp};
-
-/// Bytes of a line that are looked at; the pages of a log cut there as well.
-pub(super) const MAX_LINE: usize = 64 * 1024;
 
 /// Chunks that one line is followed through: a bar of dots that comes a few bytes at a time must not be read over and over.
 const MAX_LINE_CHUNKS: usize = 1024;
@@ -33,8 +30,8 @@ pub(super) struct LogBlock {
     pub time: Timestamp,
     /// Offset of the chunk that follows.
     pub next: u64,
-    /// Whether the next chunk begins with a new line.
-    pub next_starts_line: bool,
+    /// Whether the last line may go on in the next chunk.
+    open: bool,
     raw: Vec<u8>,
     first_line: u64,
     /// Where the first line begins in the chunk, for finding its stream.
@@ -55,94 +52,57 @@ impl AttemptLog<'_> {
     /// # Errors
     /// Damaged chunks, failures of the store.
     pub(super) fn block(&self, offset: u64) -> Result<Option<LogBlock>, LogsError> {
-        let starts_line = self.starts_line(offset)?;
-        self.block_that(offset, starts_line)
-    }
-
-    /// As [`AttemptLog::block`] when it is known whether the chunk's first byte begins a line.
-    ///
-    /// # Errors
-    /// As [`AttemptLog::block`].
-    pub(super) fn block_that(
-        &self,
-        offset: u64,
-        starts_line: bool,
-    ) -> Result<Option<LogBlock>, LogsError> {
         let Some(chunk) = self.chunk(offset)? else {
             return Ok(None);
         };
         let next = offset + chunk.raw.len() as u64;
-        let mut block = LogBlock::new(chunk, starts_line, next);
-        if !block.raw.is_empty() && !block.next_starts_line {
+        let mut block = LogBlock::new(chunk, next);
+        if block.open {
             self.close_last_line(&mut block)?;
         }
         Ok(Some(block))
     }
 
-    /// Offset of the chunk in which the line begins that is open before `offset`; `None` when none is open, or when it is so
-    /// long that its block would not change any more.
+    /// Offset of the chunk in which the line begins that is open before `offset`; `None` when none is open, or when it came in so
+    /// many chunks that its block would not change any more.
     ///
     /// # Errors
     /// Damaged chunks, failures of the store.
     pub(super) fn open_line_before(&self, offset: u64) -> Result<Option<u64>, LogsError> {
         let mut earlier = Earlier::new(*self, offset);
-        let mut later = None;
-        let mut bytes = 0;
+        let mut found = None;
         for _ in 0..MAX_LINE_CHUNKS {
             let Some(offset) = earlier.next()? else {
-                return Ok(later);
+                return Ok(found);
             };
             let Some(chunk) = self.chunk(offset)? else {
-                return Ok(later);
+                return Ok(found);
             };
-            if chunk.raw.last() == Some(&b'\n') {
-                return Ok(later);
-            }
-            if offset == 0 || chunk.raw.contains(&b'\n') {
-                return Ok(Some(offset));
-            }
-            bytes += chunk.raw.len();
-            if bytes > MAX_LINE {
+            let last = pieces(&chunk.raw, chunk.open_before).last();
+            let open_here = last.is_some_and(|piece| piece.end == LineEnd::Open);
+            if found.is_none() && !open_here {
                 return Ok(None);
             }
-            later = Some(offset);
+            if chunk.open_before == 0 || last.is_some_and(|piece| piece.start > 0) {
+                return Ok(Some(offset));
+            }
+            found = Some(offset);
         }
         Ok(None)
     }
 
-    /// Whether the byte at `offset` begins a line.
-    ///
-    /// # Errors
-    /// Damaged chunks, failures of the store.
-    pub(super) fn starts_line(&self, offset: u64) -> Result<bool, LogsError> {
-        let Some(before) = Earlier::new(*self, offset).next()? else {
-            return Ok(true);
-        };
-        Ok(self
-            .chunk(before)?
-            .is_none_or(|chunk| chunk.raw.last() == Some(&b'\n')))
-    }
-
     /// Adds the rest of the block's last line from the chunks that follow, as far as they are there.
     fn close_last_line(&self, block: &mut LogBlock) -> Result<(), LogsError> {
-        let line = block
-            .raw
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
         let mut next = block.next;
         for _ in 0..MAX_LINE_CHUNKS {
-            let room = MAX_LINE.saturating_sub(block.raw.len() - line);
-            if room == 0 {
-                break;
-            }
             let Some(chunk) = self.chunk(next)? else {
                 break;
             };
-            let end = chunk.raw.iter().position(|byte| *byte == b'\n');
-            let rest = &chunk.raw[..end.unwrap_or(chunk.raw.len())];
-            block.raw.extend_from_slice(&rest[..rest.len().min(room)]);
-            if end.is_some() {
+            let Some(rest) = pieces(&chunk.raw, chunk.open_before).next() else {
+                break;
+            };
+            block.raw.extend_from_slice(rest.text);
+            if rest.end != LineEnd::Open {
                 break;
             }
             next += chunk.raw.len() as u64;
@@ -156,29 +116,33 @@ impl AttemptLog<'_> {
 }
 
 impl LogBlock {
-    fn new(chunk: Block, starts_line: bool, next: u64) -> Self {
+    fn new(chunk: Block, next: u64) -> Self {
         let Block {
             mut raw,
             first_line,
+            open_before,
             segments,
             step,
             time,
         } = chunk;
-        let next_starts_line = raw.last() == Some(&b'\n');
-        let (skipped, first_line) = if starts_line {
-            (0, first_line)
-        } else {
-            let end = raw.iter().position(|byte| *byte == b'\n');
-            (end.map_or(raw.len(), |end| end + 1), first_line + 1)
-        };
+        let mut open = false;
+        let (mut skipped, mut first) = (0, first_line);
+        for (place, piece) in pieces(&raw, open_before).enumerate() {
+            open = piece.end == LineEnd::Open;
+            if place == 0 && open_before > 0 {
+                // It belongs to the block in which its line begins.
+                (skipped, first) = (piece.next, first_line + u64::from(!open));
+                open = false;
+            }
+        }
         raw.drain(..skipped);
         Self {
             step,
             time,
             next,
-            next_starts_line,
+            open,
             raw,
-            first_line,
+            first_line: first,
             skipped,
             segments,
         }
@@ -189,36 +153,26 @@ impl LogBlock {
         String::from_utf8_lossy(&self.raw)
     }
 
-    /// The lines in order, without their ends, cut after [`MAX_LINE`] bytes.
+    /// The lines in order, without their ends.
     pub(super) fn lines(&self) -> impl Iterator<Item = BlockLine<'_>> {
         let mut streams = StreamWalk {
             segments: &self.segments,
             end: 0,
             stream: Stream::Stdout,
         };
-        let mut at = 0;
-        let mut number = self.first_line;
-        std::iter::from_fn(move || {
-            if at >= self.raw.len() {
-                return None;
-            }
-            let rest = &self.raw[at..];
-            let end = rest
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .unwrap_or(rest.len());
-            let line = &rest[..end.min(MAX_LINE)];
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let stream = streams.at(self.skipped + at);
-            let found = BlockLine {
-                number,
-                stream,
-                text: String::from_utf8_lossy(line),
-            };
-            at += end + 1;
-            number += 1;
-            Some(found)
-        })
+        (self.first_line..)
+            .zip(pieces(&self.raw, 0))
+            .map(move |(number, piece)| {
+                let text = match piece.end {
+                    LineEnd::Cut => piece.text,
+                    _ => piece.text.strip_suffix(b"\r").unwrap_or(piece.text),
+                };
+                BlockLine {
+                    number,
+                    stream: streams.at(self.skipped + piece.start),
+                    text: String::from_utf8_lossy(text),
+                }
+            })
     }
 }
 

@@ -4,7 +4,7 @@ use super::error::StorageError;
 use super::volumes::{VolumeRef, Volumes};
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// Bytes gathered before they go to a volume; also the largest part a reader holds in memory.
 const PART: usize = 1024 * 1024;
@@ -109,11 +109,15 @@ impl FileWriter {
     }
 }
 
-/// Reads a stored file from its start; holds one part in memory.
+/// Reads a stored file, from its start or from anywhere; holds one part in memory.
 pub struct FileReader {
     volumes: Volumes,
-    parts: std::vec::IntoIter<VolumeRef>,
+    parts: Vec<VolumeRef>,
+    /// The part that is read after the current one.
+    next: usize,
     current: Bytes,
+    /// Where in the current part the next byte lies; past its end when a jump has not been followed yet.
+    offset: usize,
 }
 
 impl FileReader {
@@ -122,8 +126,10 @@ impl FileReader {
     pub fn new(volumes: Volumes, file: &StoredFile) -> Self {
         Self {
             volumes,
-            parts: file.parts.clone().into_iter(),
+            parts: file.parts.clone(),
+            next: 0,
             current: Bytes::new(),
+            offset: 0,
         }
     }
 
@@ -132,23 +138,72 @@ impl FileReader {
     /// # Errors
     /// Failures of the store.
     pub fn next_part(&mut self) -> Result<Option<Bytes>, StorageError> {
-        self.parts
-            .next()
-            .map(|place| self.volumes.read(&place).map(Bytes::from))
-            .transpose()
+        let Some(place) = self.parts.get(self.next) else {
+            return Ok(None);
+        };
+        let part = self.volumes.read(place).map(Bytes::from)?;
+        self.next += 1;
+        Ok(Some(part))
+    }
+
+    /// Bytes before the part that is read after the current one.
+    fn before_next(&self) -> u64 {
+        self.parts[..self.next]
+            .iter()
+            .map(|part| u64::from(part.len))
+            .sum()
     }
 }
 
 impl Read for FileReader {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
+        while self.offset >= self.current.len() {
+            let into_next = self.offset - self.current.len();
             match self.next_part().map_err(io::Error::other)? {
-                Some(part) => self.current = part,
+                Some(part) => (self.current, self.offset) = (part, into_next),
                 None => return Ok(0),
             }
         }
-        let head = self.current.split_to(self.current.len().min(to.len()));
-        to[..head.len()].copy_from_slice(&head);
-        Ok(head.len())
+        let rest = &self.current[self.offset..];
+        let count = rest.len().min(to.len());
+        to[..count].copy_from_slice(&rest[..count]);
+        self.offset += count;
+        Ok(count)
+    }
+}
+
+impl Seek for FileReader {
+    /// Jumps without a disk read: the part is read when bytes of it are.
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let start = self.before_next() - self.current.len() as u64;
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => (start + self.offset as u64).checked_add_signed(by),
+            SeekFrom::End(by) => {
+                let size: u64 = self.parts.iter().map(|part| u64::from(part.len)).sum();
+                size.checked_add_signed(by)
+            }
+        };
+        let target =
+            target.ok_or_else(|| io::Error::other("a place before the start of the file"))?;
+        let within = target
+            .checked_sub(start)
+            .and_then(|at| usize::try_from(at).ok());
+        if let Some(offset) = within.filter(|&offset| offset <= self.current.len()) {
+            self.offset = offset;
+            return Ok(target);
+        }
+        let mut left = target;
+        self.next = 0;
+        while let Some(part) = self.parts.get(self.next)
+            && u64::from(part.len) <= left
+        {
+            left -= u64::from(part.len);
+            self.next += 1;
+        }
+        self.current = Bytes::new();
+        self.offset = usize::try_from(left)
+            .map_err(|_| io::Error::other("a place far behind the end of the file"))?;
+        Ok(target)
     }
 }

@@ -114,7 +114,7 @@ async fn a_connection_without_the_key_is_turned_away() {
     agent.stop().await;
 }
 
-async fn next_message<S>(socket: &mut S) -> ServerMessage
+pub(crate) async fn next_message<S>(socket: &mut S) -> ServerMessage
 where
     S: StreamExt<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {

@@ -2,6 +2,7 @@
 
 mod agent_protocol;
 mod agents;
+mod agents_managed;
 mod backup;
 mod bad_input;
 mod builds;

@@ -477,6 +477,30 @@ fn merge_puts_shards_and_reruns_together() {
 }
 
 #[test]
+fn a_folder_of_allure_results_is_one_report() {
+    let result = |id: u32, status: &str| {
+        format!(
+            r#"{{"uuid":"{id}","historyId":"h","fullName":"shop.Cart#adds","name":"adds","status":"{status}","start":{id}000,"stop":{id}500}}"#
+        )
+    };
+    let dir = folder(&[
+        ("out/allure-results/1-result.json", &result(1, "failed")),
+        ("out/allure-results/2-result.json", &result(2, "passed")),
+        ("out/a.xml", REPORT),
+    ]);
+    let found = json(dir.path(), &["report", "show", "out", "--json"], 0);
+    assert_eq!(found["format"], "mixed");
+    let allure = &found["reports"][1];
+    assert_eq!(
+        (&allure["file"], &allure["format"]),
+        (&"allure-results".into(), &"allure".into())
+    );
+    assert_eq!(allure["counts"]["total"], 2);
+    assert_eq!(allure["tests_by_outcome"]["total"], 1);
+    assert_eq!(allure["tests"][0]["flaky"], true);
+}
+
+#[test]
 fn compare_goes_by_identity() {
     let head = REPORT
         .replace("<failure type=\"AssertionError\" message=\"expected 3, got 4\">at cart</failure>", "")

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::connect::Sender;
 use super::cursor::Cursor;
 use crate::clock;
+use crate::metrics::Meter;
 use crate::run::Attempts;
 
 /// How long one frame may take on its way into the system's buffers.
@@ -32,6 +33,7 @@ pub(super) enum Command {
 pub(super) async fn deliver(
     mut sender: Sender,
     attempts: &Attempts,
+    meter: &Meter,
     mut cursors: Vec<Cursor>,
     mut commands: mpsc::UnboundedReceiver<Command>,
     heartbeat: Duration,
@@ -89,7 +91,10 @@ pub(super) async fn deliver(
             }
         };
         if beat_now {
-            let message = AgentMessage::Heartbeat { time: clock::now() };
+            let message = AgentMessage::Heartbeat {
+                time: clock::now(),
+                metrics: meter.take(),
+            };
             if let Err(why) = feed(&mut sender, text(&message)).await {
                 return why;
             }

@@ -15,6 +15,7 @@ use super::deliver::{Command, deliver};
 use super::handshake::{NoWelcome, Welcome, introduce};
 use crate::agent::AgentOptions;
 use crate::error::AgentError;
+use crate::metrics::Meter;
 use crate::run::Attempts;
 
 /// A session that lasted this long was a good one, whatever was said in it.
@@ -45,10 +46,11 @@ pub(crate) async fn serve_forever(
     options: &AgentOptions,
     url: &str,
     attempts: &Attempts,
+    meter: &Meter,
 ) -> Result<(), AgentError> {
     let mut backoff = Backoff::new();
     loop {
-        let wait = match Box::pin(session(options, url, attempts, &mut backoff)).await {
+        let wait = match Box::pin(session(options, url, attempts, meter, &mut backoff)).await {
             End::Lost(why) => {
                 let wait = backoff.wait();
                 tracing::warn!(
@@ -96,6 +98,7 @@ async fn session(
     options: &AgentOptions,
     url: &str,
     attempts: &Attempts,
+    meter: &Meter,
     backoff: &mut Backoff,
 ) -> End {
     let mut socket = match connect(url).await {
@@ -134,7 +137,7 @@ async fn session(
     let end = tokio::select! {
         end = hear(receiver, attempts, &commands, welcome.heartbeat, backoff) => end,
         () = attempts.vanished() => End::Lost("an attempt is gone without an end".to_owned()),
-        why = deliver(sender, attempts, cursors, queue, welcome.heartbeat) => End::Lost(why),
+        why = deliver(sender, attempts, meter, cursors, queue, welcome.heartbeat) => End::Lost(why),
     };
     if began.elapsed() >= GOOD_AFTER {
         backoff.reset();

@@ -415,6 +415,45 @@ async fn every_record_arrives_once_and_in_order_however_often_the_line_breaks() 
 }
 
 #[tokio::test]
+async fn a_folder_of_allure_results_is_one_report() {
+    let mut server = Server::start().await;
+    let steps = vec![
+        script(
+            "mkdir -p out/allure-results; cd out/allure-results; for i in 2 1; do echo '{}' > $i-result.json; echo picture > $i-attachment.txt; done; echo '<a/>' > ../b.xml",
+        ),
+        reports("out/**"),
+    ];
+    let work = assignment(lease(5), steps);
+    let lease = work.lease;
+    let agent = server.agent();
+    let mut connection = server.welcome().await;
+    connection.assign(&work).await;
+    while server.end_of(&lease).is_none() {
+        if let Ok(Some(lease)) = server.take(&mut connection).await {
+            server.acknowledge(&mut connection, lease).await;
+        }
+    }
+    agent.stop().await.unwrap();
+    assert_eq!(server.states(&lease), [StepState::Passed; 2]);
+    let kept: Vec<_> = server.stored[&lease]
+        .iter()
+        .filter_map(|record| match record {
+            RecordBody::File { path, size, .. } => Some((path.as_str(), *size)),
+            _ => None,
+        })
+        .collect();
+    let archive = &server.files[&(lease, 0)];
+    assert_eq!(
+        kept,
+        [
+            ("out/allure-results.zip", archive.len() as u64),
+            ("out/b.xml", 5)
+        ]
+    );
+    assert!(archive.starts_with(b"PK\x03\x04"));
+}
+
+#[tokio::test]
 async fn a_failing_step_ends_the_steps_but_not_the_post_steps() {
     let mut server = Server::start().await;
     let agent = server.agent();

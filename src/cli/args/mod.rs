@@ -18,7 +18,7 @@ mod token;
 mod tui;
 mod user;
 
-pub(in crate::cli) use agent::AgentNoun;
+pub(in crate::cli) use agent::{AgentMetrics, AgentName, AgentNoun, ChangeAgent};
 pub(in crate::cli) use backup::{Backup, Restore, Verify};
 pub(in crate::cli) use build::List as ListBuilds;
 pub(in crate::cli) use build::{

@@ -56,6 +56,81 @@ pub struct Agent {
     pub last_seen_at: Option<Timestamp>,
     /// Builds it holds leases for.
     pub builds: Vec<AgentLease>,
+    /// How its machine was when it was last heard, if that was in the last minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostSample>,
+    /// What operators let it do.
+    #[serde(default)]
+    pub mode: AgentMode,
+    /// Why it is drained or disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode_reason: Option<String>,
+    /// Who changed that last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode_changed_by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode_changed_at: Option<Timestamp>,
+}
+
+/// How a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostMetrics {
+    /// Share of all processors that was busy since the sample before, 0 to 100.
+    pub cpu_percent: u32,
+    /// Load average of one minute in hundredths; 0 where the system has none.
+    pub load_hundredths: u32,
+    /// Bytes of memory in use.
+    pub memory_used: u64,
+    /// Bytes of memory.
+    pub memory_total: u64,
+    /// Bytes free on the disk that holds the agent's directory.
+    pub disk_free: u64,
+    /// Bytes of that disk.
+    pub disk_total: u64,
+}
+
+/// How a machine was at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostSample {
+    /// When the server heard of it.
+    pub time: Timestamp,
+    /// How it was.
+    pub metrics: HostMetrics,
+}
+
+/// What operators let an agent do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentMode {
+    /// It takes builds.
+    #[default]
+    Ready,
+    /// It ends the builds that it has, and takes no more.
+    Draining,
+    /// It is not let in; its builds were queued again.
+    Disabled,
+}
+
+impl AgentMode {
+    /// The name used on the wire and on screens.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// Why an agent is drained, disabled or brought back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAgent {
+    /// Shown to everybody; at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A build an agent works on.

@@ -1,6 +1,6 @@
 //! The feed: what happened, in order.
 
-use crate::api::{BuildState, StepState};
+use crate::api::{AgentMode, BuildState, StepState};
 use crate::{AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -140,6 +140,23 @@ pub enum Event {
         /// Who.
         agent: AgentId,
     },
+    /// An operator changed what an agent may do.
+    AgentModeChanged {
+        /// Who.
+        agent: AgentId,
+        /// What it may do now.
+        mode: AgentMode,
+    },
+    /// An agent got a new key.
+    AgentKeyRotated {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent was removed.
+    AgentRemoved {
+        /// Who it was.
+        agent: AgentId,
+    },
     /// An agent connected.
     AgentConnected {
         /// Who.
@@ -174,6 +191,9 @@ impl Event {
             Self::VerdictsReached { .. } => "verdicts_reached",
             Self::FailureLabelled { .. } => "failure_labelled",
             Self::AgentEnrolled { .. } => "agent_enrolled",
+            Self::AgentModeChanged { .. } => "agent_mode_changed",
+            Self::AgentKeyRotated { .. } => "agent_key_rotated",
+            Self::AgentRemoved { .. } => "agent_removed",
             Self::AgentConnected { .. } => "agent_connected",
             Self::AgentDisconnected { .. } => "agent_disconnected",
         }

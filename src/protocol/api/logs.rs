@@ -29,6 +29,9 @@ pub struct LogLine {
     pub time: Timestamp,
     /// Text without its line end; invalid UTF-8 replaced; ANSI kept as written.
     pub text: String,
+    /// The line is longer than 64 KiB: its text goes on in the next.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continued: bool,
 }
 
 /// A range of a log.

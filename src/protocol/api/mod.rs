@@ -22,7 +22,10 @@ pub use accounts::{
     CreateToken, CreateUser, GrantPermissions, Login, LoginAnswer, NewToken, ProjectPermission,
     Setup, Token, User,
 };
-pub use agents::{Agent, AgentLease, Enroll, Enrolled, NewEnrolment};
+pub use agents::{
+    Agent, AgentLease, AgentMode, ChangeAgent, Enroll, Enrolled, HostMetrics, HostSample,
+    NewEnrolment,
+};
 pub use builds::{
     Artifact, Attempt, Build, BuildState, Cancel, StepResult, StepState, TestCounts, Tps, Trigger,
 };

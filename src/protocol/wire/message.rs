@@ -1,6 +1,6 @@
 //! Control messages between agent and server.
 
-use crate::api::{JobDefinition, StepState};
+use crate::api::{HostMetrics, JobDefinition, StepState};
 use crate::{AgentId, BuildId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -159,6 +159,9 @@ pub enum AgentMessage {
     Heartbeat {
         /// Agent's clock.
         time: Timestamp,
+        /// How its machine is; with about every other heartbeat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metrics: Option<HostMetrics>,
     },
     /// An entry of an attempt's journal.
     Record {

@@ -45,9 +45,13 @@ fn digest_of(cases: Vec<ParsedCase>) -> Digest {
 }
 
 fn written(digest: &Digest, format: TargetFormat) -> String {
+    written_with_losses(digest, format).0
+}
+
+fn written_with_losses(digest: &Digest, format: TargetFormat) -> (String, String) {
     let mut bytes = Vec::new();
-    write_report(digest, format, Timestamp(0), &mut bytes).unwrap();
-    String::from_utf8(bytes).unwrap()
+    let losses = write_report(digest, format, Timestamp(0), &mut bytes).unwrap();
+    (String::from_utf8(bytes).unwrap(), losses.to_string())
 }
 
 fn read_again(text: &str, format: TargetFormat) -> Digest {
@@ -225,7 +229,7 @@ fn fixtures(folder: &Path, found: &mut Vec<PathBuf>) {
             fixtures(&path, found);
         } else if path.to_string_lossy().ends_with(".expected.json") {
             let name = path.to_string_lossy().replace(".expected.json", "");
-            let report = ["xml", "json", "jsonl", "trx", "tap", "txt"]
+            let report = ["xml", "json", "jsonl", "ndjson", "trx", "tap", "txt"]
                 .into_iter()
                 .map(|kind| PathBuf::from(format!("{name}.{kind}")))
                 .find(|path| path.is_file());
@@ -247,14 +251,18 @@ fn real_reports_keep_their_tests_in_every_format() {
         let digest = reading.finish().unwrap();
         for format in ALL {
             let what = format!("{} as {}", report.display(), format.as_str());
-            let again = read_again_whatever_was_repaired(&written(&digest, format));
+            let (text, losses) = written_with_losses(&digest, format);
+            let again = read_again_whatever_was_repaired(&text);
+            // JUnit has no place for a repeated attempt that did not fail.
+            let whole = !losses.contains("earlier attempts");
             let facts = |digest: &Digest| {
                 let mut all: Vec<_> = digest
                     .tests
                     .iter()
                     .map(|test| {
                         let outcome = as_written(test.outcome, format);
-                        (test.id.bytes(), outcome, test.attempts, test.flaky)
+                        let attempts = whole.then_some((test.attempts, test.flaky));
+                        (test.id.bytes(), outcome, attempts)
                     })
                     .collect();
                 all.sort();

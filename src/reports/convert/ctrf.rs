@@ -17,6 +17,17 @@ const SPEC_VERSION: &str = "0.1.0";
 /// Members of a test that hold a text and are read as something without a place.
 const TEXTS: [&str; 4] = ["snippet", "ai", "threadId", "screenshot"];
 
+/// Properties of a file of this format that are written anew.
+const WRITTEN: [&str; 7] = [
+    "specVersion",
+    "reportId",
+    "timestamp",
+    "generatedBy",
+    "summary.flaky",
+    "summary.suites",
+    "summary.duration",
+];
+
 /// Texts that the environment has names for.
 const ENVIRONMENT: [&str; 14] = [
     "reportName",
@@ -154,6 +165,9 @@ fn environment(digest: &Digest) -> Map<String, Value> {
     let of_files = digest.files.iter().flat_map(|file| &file.properties);
     let of_suites = digest.suites.iter().flat_map(|suite| &suite.properties);
     for (name, value) in of_files.chain(of_suites) {
+        if WRITTEN.contains(&name.as_str()) {
+            continue;
+        }
         let known = match name.as_str() {
             "branch" => "branchName",
             name => name,
@@ -169,7 +183,7 @@ fn environment(digest: &Digest) -> Map<String, Value> {
             ("healthy", Ok(healthy)) if healthy.is_boolean() => {
                 environment.insert(known.to_owned(), healthy);
             }
-            ("extra", Ok(Value::Object(members))) => extra.extend(members),
+            ("environment.extra", Ok(Value::Object(members))) => extra.extend(members),
             _ => {
                 extra.insert(name.clone(), value.as_str().into());
             }
@@ -289,6 +303,14 @@ fn extras(row: &Row, outcome: Outcome, entry: &mut Map<String, Value>) {
             "rawStatus" => {
                 entry.insert(name.clone(), value.as_str().into());
             }
+            // Described once more than by their paths; only what a reader could make use of goes back.
+            "attachments" => {
+                if let Ok(Value::Array(described)) = serde_json::from_str::<Value>(value)
+                    && described.iter().all(is_attachment)
+                {
+                    entry.insert(name.clone(), described.into());
+                }
+            }
             "steps" => match serde_json::from_str::<Value>(value) {
                 Ok(steps @ Value::Array(_)) => {
                     entry.insert(name.clone(), steps);
@@ -391,6 +413,13 @@ fn attachment(path: &str) -> Value {
         .find(|part| !part.is_empty())
         .unwrap_or(path);
     json!({"name": name, "contentType": content_type(name), "path": path})
+}
+
+/// Whether the schema knows this as an attachment.
+fn is_attachment(value: &Value) -> bool {
+    ["name", "contentType", "path"]
+        .iter()
+        .all(|key| value[key].is_string())
 }
 
 fn content_type(name: &str) -> &'static str {

@@ -25,6 +25,8 @@ pub use findings::{WhatOneFileShows, findings_of_file};
 pub use groups::FailureGroup;
 pub use json::digest_json;
 pub use model::{Digest, Place, Row, RowAttempt, Test};
-pub use open::{ReadError, looks_like_a_report, read_file, read_input};
+pub use open::{
+    ReadError, is_allure_folder, looks_like_a_report, read_allure_folder, read_file, read_input,
+};
 pub use reading::Reading;
 pub use told::{ToldAttempt, ToldTest};

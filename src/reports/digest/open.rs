@@ -1,14 +1,15 @@
 //! From a path or a stream to a digest: the one place that opens what the parsers read.
 
 use super::reading::Reading;
-use crate::reports::parse::{ParseError, detect, parse_archive};
+use crate::reports::pack_allure_folder;
+use crate::reports::parse::{ParseError, detect, is_archive, parse_seekable};
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 use zip::ZipArchive;
 
-/// The beginning of an archive: Allure results.
-const ZIP: &[u8] = b"PK\x03\x04";
+/// How the names of Allure's results end.
+const RESULT: &str = "-result.json";
 
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
@@ -36,18 +37,35 @@ pub enum ReadError {
 /// A file that cannot be opened or is no report.
 pub fn read_file(reading: &mut Reading, name: &str, path: &Path) -> Result<(), ReadError> {
     let mut file = File::open(path).map_err(ReadError::Open)?;
-    let mut head = Vec::new();
-    file.by_ref()
-        .take(ZIP.len() as u64)
-        .read_to_end(&mut head)
-        .map_err(ReadError::Open)?;
-    if head == ZIP {
-        // Its directory stands at its end.
-        file.rewind().map_err(ReadError::Open)?;
-        return reading.read_with(name, |limits, sink| parse_archive(file, limits, sink));
+    if file.stream_position().is_ok() {
+        return reading.read_with(name, |limits, sink| parse_seekable(file, limits, sink));
     }
-    let whole = Cursor::new(head).chain(file);
-    reading.read(name, BufReader::with_capacity(BUFFER, whole))
+    // A pipe with a name.
+    reading.read(name, BufReader::with_capacity(BUFFER, file))
+}
+
+/// Reads a folder of Allure results under `name`, as the one report that it is.
+///
+/// # Errors
+/// A folder that cannot be read, or a temporary folder that cannot be written to.
+pub fn read_allure_folder(
+    reading: &mut Reading,
+    name: &str,
+    folder: &Path,
+) -> Result<(), ReadError> {
+    let mut archive = tempfile::tempfile().map_err(ReadError::Spool)?;
+    pack_allure_folder(folder, &mut archive).map_err(ReadError::Open)?;
+    reading.read_with(name, |limits, sink| parse_seekable(archive, limits, sink))
+}
+
+/// Whether a folder is one of Allure results.
+#[must_use]
+pub fn is_allure_folder(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.any(|entry| {
+            entry.is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(RESULT))
+        })
+    })
 }
 
 /// Reads a stream (standard input) under `name`.
@@ -63,7 +81,11 @@ pub fn read_input(reading: &mut Reading, name: &str, input: impl Read) -> Result
 pub fn looks_like_a_report(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    read.is_ok() && (detect(&head).is_some() || (head.starts_with(ZIP) && holds_results(path)))
+    match read {
+        Ok(_) if is_archive(&head) => holds_results(path),
+        Ok(_) => detect(&head).is_some(),
+        Err(_) => false,
+    }
 }
 
 /// Whether an archive is one of Allure results.
@@ -73,7 +95,7 @@ fn holds_results(archive: &Path) -> bool {
         archive.is_ok_and(|archive| {
             archive
                 .file_names()
-                .any(|name| name.is_ok_and(|name| name.ends_with("-result.json")))
+                .any(|name| name.is_ok_and(|name| name.ends_with(RESULT)))
         })
     })
 }

@@ -25,6 +25,8 @@ pub struct CaseKey {
     outcome: Outcome,
     repeat: Repeat,
     attempt: u32,
+    /// The last attempt that the row tells of.
+    last_attempt: u32,
     /// Attempts that stand inside the row, with whether one of them failed.
     inner_failure: bool,
     flaky: bool,
@@ -141,7 +143,7 @@ impl Test {
         contents[0] = key.content;
         let verdict = TestVerdict {
             outcome: key.outcome,
-            attempts: key.attempt.max(1),
+            attempts: key.last_attempt.max(1),
             rows: 1,
             flaky: is_flaky(key.outcome, key.inner_failure, key.flaky),
             hidden_failures: false,
@@ -208,7 +210,7 @@ impl ParsedCase {
                 .add(&self.classname)
                 .add(&self.name),
         };
-        for name in ["browser", "device"] {
+        for name in ["browser", "device", "project"] {
             // CTRF has no project in the name; the same test in two browsers is two tests.
             if let Some((_, value)) = self.properties.iter().find(|(key, _)| key == name) {
                 identity.add(name).add(value);
@@ -244,6 +246,11 @@ impl ParsedCase {
             outcome: self.outcome,
             repeat: self.repeat,
             attempt: self.attempt.max(1),
+            last_attempt: self
+                .retries
+                .iter()
+                .map(|retry| retry.attempt)
+                .fold(self.attempt.max(1), u32::max),
             inner_failure: self
                 .retries
                 .iter()

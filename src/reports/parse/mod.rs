@@ -18,20 +18,33 @@
 mod allure;
 mod attempts;
 mod ctrf;
+mod cucumber;
 mod detect;
+mod document;
 mod error;
+mod fill;
 mod format;
 mod go_test;
+mod held;
 mod input;
+mod jest;
 mod junit;
 mod libtest;
 mod limits;
+mod mocha;
 mod model;
+mod nunit;
 mod output;
+mod playwright;
 mod read;
+mod robot;
 mod tap;
+mod testng;
+mod trx;
+mod walk;
 mod warnings;
 mod words;
+mod xunit;
 
 #[cfg(test)]
 mod tests;
@@ -47,5 +60,5 @@ pub use limits::{Limits, Stop};
 pub use model::{
     Counts, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,
 };
-pub use read::{Sink, parse, parse_seekable};
+pub use read::{Sink, parse, parse_as, parse_seekable};
 pub use warnings::Warning;

@@ -17,6 +17,8 @@ pub(super) enum Halt {
     Stopped { line: u64 },
     /// There are more cases than the limit.
     Full,
+    /// The document declares a document type.
+    Doctype { line: u64 },
 }
 
 impl From<Fault> for Halt {
@@ -32,6 +34,8 @@ pub(super) struct Output<'a> {
     pub(super) warnings: Warnings,
     /// What is known so far; counts are kept here, warnings are put in at the end.
     pub(super) summary: Summary,
+    /// Rows that the report does not count among its tests; negative: what it counts and is no row.
+    pub(super) uncounted: i64,
 }
 
 impl<'a> Output<'a> {
@@ -55,6 +59,7 @@ impl<'a> Output<'a> {
                 repaired: 0,
                 truncated: false,
             },
+            uncounted: 0,
         }
     }
 
@@ -66,6 +71,13 @@ impl<'a> Output<'a> {
         let line = case.report_line;
         self.summary.counts.add(case.outcome);
         self.sink.case(case).map_err(|_| Halt::Stopped { line })
+    }
+
+    /// Hands on a row made for a failure outside every test; no report counts those among its tests.
+    pub(super) fn case_of_suite(&mut self, case: ParsedCase) -> Result<(), Halt> {
+        self.case(case)?;
+        self.uncounted += 1;
+        Ok(())
     }
 
     /// Tells the sink of a suite that has ended.
@@ -100,6 +112,7 @@ impl<'a> Output<'a> {
         match end {
             Ok(()) => {}
             Err(Halt::Stopped { line }) => return Err(ParseError::Stopped { line }),
+            Err(Halt::Doctype { line }) => return Err(ParseError::DoctypeRefused { line }),
             Err(Halt::Full) => {
                 self.summary.truncated = true;
                 let most = self.limits.cases;
@@ -121,10 +134,14 @@ impl<'a> Output<'a> {
                 self.truncated(line, || reason);
             }
         }
+        let found = self
+            .summary
+            .counts
+            .total
+            .saturating_add_signed(self.uncounted.saturating_neg());
         if let Some(declared) = self.summary.declared
-            && declared.total != self.summary.counts.total
+            && declared.total != found
         {
-            let found = self.summary.counts.total;
             self.warn(1, "declared_counts", "counted the cases", || {
                 format!(
                     "the report declares {} tests and holds {found}",

@@ -1,18 +1,18 @@
 //! The one entry: looks at the head, decodes, and hands over to the parser of the format.
 
-use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
 
-use super::allure;
-use super::ctrf;
 use super::detect::{ARCHIVE_MAGIC, HEAD_BYTES, Head, is_archive, look};
 use super::error::ParseError;
 use super::format::Format;
-use super::go_test;
-use super::libtest;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
-use super::tap;
-use crate::reports::parse::input::{Decoded, decode_head, sniff};
+use super::robot::Robot;
+use super::{
+    allure, ctrf, cucumber, go_test, jest, libtest, mocha, nunit, playwright, tap, testng, trx,
+    walk, xunit,
+};
+use crate::reports::parse::input::{Decoded, Sniffed, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 
 /// Takes what a parser reads, in the order of the document.
@@ -36,32 +36,103 @@ pub trait Sink {
 /// [`ParseError`] when the content is no known report, carries a document type declaration, breaks before its first test,
 /// cannot be read, or when the sink stops. Cases may have reached the sink before an error; the caller throws them away.
 pub fn parse<R: BufRead>(
-    mut input: R,
+    input: R,
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<Summary, ParseError> {
-    let mut head = Vec::new();
-    input
-        .by_ref()
-        .take(HEAD_BYTES as u64)
-        .read_to_end(&mut head)
-        .map_err(|source| ParseError::Input { line: 1, source })?;
-    let sniffed = sniff(&head);
-    let found = look(&decode_head(&head));
-    let decoded = Decoded::new(Cursor::new(head).chain(input), sniffed);
-    match found {
-        Head::Json(Format::Allure) => allure::read(decoded, limits, sink),
-        Head::Lines(Format::GoTest) => go_test::read(decoded, limits, sink),
-        Head::Lines(Format::Libtest) => libtest::read(decoded, limits, sink),
-        Head::Lines(_) => tap::read(decoded, limits, sink),
-        Head::Json(_) => ctrf::read(decoded, limits, sink),
-        Head::Xml {
-            format,
-            single_quoted,
-        } => Junit::new(format, single_quoted, limits, sink)
-            .read(decoded, sniffed.declaration_ignored),
-        Head::Unknown { line, reason } => Err(ParseError::NotRecognised { line, reason }),
-        Head::Doctype { line } => Err(ParseError::DoctypeRefused { line }),
+    let source = Source::open(input)?;
+    match &source.head {
+        Head::Json(format) | Head::Lines(format) | Head::Xml { format, .. } => {
+            let format = *format;
+            source.read(format, limits, sink)
+        }
+        Head::Unknown { line, reason } => Err(ParseError::NotRecognised {
+            line: *line,
+            reason: reason.clone(),
+        }),
+        Head::Doctype { line } => Err(ParseError::DoctypeRefused { line: *line }),
+    }
+}
+
+/// Reads a report from `input` into `sink` as one of `format`, whatever it looks like: for people who know better than
+/// [`super::detect`], because a head is odd or longer than what is looked at.
+///
+/// # Errors
+/// As [`parse`]; [`ParseError::NotRecognised`] when nothing of `format` is in it.
+pub fn parse_as<R: BufRead>(
+    format: Format,
+    input: R,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ParseError> {
+    Source::open(input)?.read(format, limits, sink)
+}
+
+/// An input whose head has been looked at.
+struct Source<R> {
+    head: Head,
+    sniffed: Sniffed,
+    decoded: Decoded<Chain<Cursor<Vec<u8>>, R>>,
+}
+
+impl<R: BufRead> Source<R> {
+    fn open(mut input: R) -> Result<Self, ParseError> {
+        let mut head = Vec::new();
+        input
+            .by_ref()
+            .take(HEAD_BYTES as u64)
+            .read_to_end(&mut head)
+            .map_err(|source| ParseError::Input { line: 1, source })?;
+        let sniffed = sniff(&head);
+        Ok(Self {
+            head: look(&decode_head(&head)),
+            sniffed,
+            decoded: Decoded::new(Cursor::new(head).chain(input), sniffed),
+        })
+    }
+
+    fn read(
+        self,
+        format: Format,
+        limits: &Limits,
+        sink: &mut dyn Sink,
+    ) -> Result<Summary, ParseError> {
+        let Self {
+            head,
+            sniffed,
+            decoded,
+        } = self;
+        let document = |input| walk::Source {
+            input,
+            declaration_ignored: sniffed.declaration_ignored,
+        };
+        match format {
+            Format::Testhide | Format::Junit => {
+                let single_quoted = matches!(
+                    head,
+                    Head::Xml {
+                        single_quoted: true,
+                        ..
+                    }
+                );
+                Junit::new(format, single_quoted, limits, sink)
+                    .read(decoded, sniffed.declaration_ignored)
+            }
+            Format::Nunit2 | Format::Nunit3 => nunit::read(document(decoded), format, limits, sink),
+            Format::Xunit => xunit::read(document(decoded), limits, sink),
+            Format::Trx => trx::read(document(decoded), limits, sink),
+            Format::Testng => testng::read(document(decoded), limits, sink),
+            Format::Robot => walk::walk(document(decoded), format, limits, sink, Robot::default()),
+            Format::Ctrf => ctrf::read(decoded, limits, sink),
+            Format::Jest => jest::read(decoded, limits, sink),
+            Format::Playwright => playwright::read(decoded, limits, sink),
+            Format::Mocha => mocha::read(decoded, limits, sink),
+            Format::Cucumber => cucumber::read(decoded, limits, sink),
+            Format::Allure => allure::read(decoded, limits, sink),
+            Format::GoTest => go_test::read(decoded, limits, sink),
+            Format::Libtest => libtest::read(decoded, limits, sink),
+            Format::Tap => tap::read(decoded, limits, sink),
+        }
     }
 }
 

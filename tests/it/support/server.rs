@@ -29,6 +29,7 @@ pub(crate) struct TestServer {
     dir: TempDir,
     serving: Serving,
     shutdown: CancellationToken,
+    clock: Clock,
 }
 
 impl TestServer {
@@ -39,10 +40,15 @@ impl TestServer {
 
     /// As [`TestServer::start`] with settings from an environment.
     pub(crate) async fn start_with(environment: &[(&str, &str)]) -> Self {
+        Self::start_at(Clock::system(), environment).await
+    }
+
+    /// As [`TestServer::start_with`] with a clock of the test's own.
+    pub(crate) async fn start_at(clock: Clock, environment: &[(&str, &str)]) -> Self {
         testhide_agent::install_crypto();
         let dir = tempfile::tempdir().expect("a directory");
         let (app, serving, shutdown) =
-            open(dir.path().join("data"), "127.0.0.1:0", environment).await;
+            open(dir.path().join("data"), "127.0.0.1:0", environment, &clock).await;
         let anonymous = Client::anonymous(&format!("http://{}", serving.address));
         let token = app
             .accounts
@@ -62,6 +68,7 @@ impl TestServer {
             dir,
             serving,
             shutdown,
+            clock,
         }
     }
 
@@ -213,12 +220,13 @@ impl TestServer {
             dir,
             serving,
             shutdown,
+            clock,
         } = self;
         let address = serving.address.to_string();
         drop(app);
         shutdown.cancel();
         serving.ended().await.expect("it ends in order");
-        let (app, serving, shutdown) = open(dir.path().join("data"), &address, &[]).await;
+        let (app, serving, shutdown) = open(dir.path().join("data"), &address, &[], &clock).await;
         Self {
             app,
             root,
@@ -226,6 +234,7 @@ impl TestServer {
             dir,
             serving,
             shutdown,
+            clock,
         }
     }
 
@@ -249,6 +258,7 @@ async fn open(
     data: PathBuf,
     listen: &str,
     environment: &[(&str, &str)],
+    clock: &Clock,
 ) -> (App, Serving, CancellationToken) {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let overrides = Overrides {
@@ -261,7 +271,7 @@ async fn open(
         &Environment(environment.iter().map(own).collect()),
     )
     .expect("settings");
-    let app = App::open(&settings, Clock::system()).expect("the directory opens");
+    let app = App::open(&settings, clock.clone()).expect("the directory opens");
     let listener = TcpListener::bind(listen).await.expect("a port");
     let shutdown = CancellationToken::new();
     let serving = serve(app.clone(), listener, shutdown.clone()).expect("it serves");

@@ -145,6 +145,9 @@ impl LogView {
                 line.text.truncate(kept);
                 line.text.push_str(&format!(" … {cut} more bytes"));
             }
+            if line.continued {
+                line.text.push_str(" …");
+            }
             self.total = self.total.max(line.number);
             self.lines.insert(line.number, line);
         }

@@ -1,6 +1,6 @@
 //! The agents: who is there, who is silent, and what they work on.
 
-use testhide_protocol::api::Agent;
+use testhide_protocol::api::{Agent, HostSample};
 
 use super::common::{first_row, heading, mark_selected, nothing};
 use crate::model::Model;
@@ -35,7 +35,7 @@ pub(crate) fn agents(model: &Model, canvas: &mut Canvas<'_>) {
     let first = first_row(cursor, shown.len(), height);
     let mut list = canvas.rows(1, height);
     for (y, (index, agent)) in (0..height).zip(shown.iter().enumerate().skip(first)) {
-        let state = words::agent_state(&agent.state);
+        let state = words::agent_state(&agent.state, agent.mode);
         list.text(2, y, 2, state.sign, state.tone);
         list.text(4, y, 8, state.word, state.tone);
         list.text(13, y, name, &agent.name, Tone::Strong);
@@ -87,18 +87,27 @@ fn about(model: &Model, canvas: &mut Canvas<'_>, agent: &Agent) {
         (None, filter) => format!("{} · filter {filter}", agent.name),
     };
     heading(canvas, 0, &title);
-    let known = format!(
+    let mut known = format!(
         "{} · version {} · enrolled {}",
         agent.platform,
         agent.version,
         words::moment(agent.enrolled_at)
     );
+    if let Some(HostSample { metrics, .. }) = &agent.host {
+        let share =
+            |part: u64, whole: u64| part.saturating_mul(100).checked_div(whole).unwrap_or(0);
+        known.push_str(&format!(
+            " · cpu {} % · memory {} % · disk {} % free",
+            metrics.cpu_percent,
+            share(metrics.memory_used, metrics.memory_total),
+            share(metrics.disk_free, metrics.disk_total),
+        ));
+    }
     canvas.text(1, 1, width, &known, Tone::Plain);
-    canvas.text(
-        1,
-        2,
-        width,
-        &format!("labels: {}", agent.labels.join(", ")),
-        Tone::Plain,
-    );
+    let labels = format!("labels: {}", agent.labels.join(", "));
+    let last = match &agent.mode_reason {
+        Some(reason) => format!("{}: {reason}", agent.mode.as_str()),
+        None => labels,
+    };
+    canvas.text(1, 2, width, &last, Tone::Plain);
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use testhide_protocol::api::{
-    Agent, AgentLease, Attempt, Build, BuildState, BuildVerdicts, FailureVerdict, FlakyPair,
-    KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef, SearchAnswer, SearchHit,
-    SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts, TestResult, Tps,
-    Verdict, VerdictKind,
+    Agent, AgentLease, AgentMode, Attempt, Build, BuildState, BuildVerdicts, FailureVerdict,
+    FlakyPair, KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef, SearchAnswer,
+    SearchHit, SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts, TestResult,
+    Tps, Verdict, VerdictKind,
 };
 use testhide_protocol::{
     AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, TestId, Timestamp,
@@ -36,6 +36,7 @@ pub(crate) fn log_page(from: u64, limit: u64, total: u64) -> LogPage {
         },
         time: NOW.plus_millis(i64::try_from(number % 1_000_000).unwrap_or(0) * 10),
         text: format!("line {number} of the log"),
+        continued: false,
     };
     let lines = (from..from.saturating_add(limit))
         .take_while(|number| *number <= total)
@@ -384,6 +385,11 @@ pub(crate) fn agents() -> Vec<Agent> {
                         attempt: 1,
                     })
                     .collect(),
+                host: None,
+                mode: AgentMode::Ready,
+                mode_reason: None,
+                mode_changed_by: None,
+                mode_changed_at: None,
             }
         };
     vec![

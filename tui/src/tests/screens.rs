@@ -202,6 +202,7 @@ fn log_screen() {
         stream: Stream::System,
         time: data::NOW,
         text,
+        continued: false,
     };
     page.lines[1] = line(2, hostile());
     page.lines[2] = line(3, "long ".repeat(60));

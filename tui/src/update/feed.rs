@@ -98,6 +98,9 @@ fn happened(model: &mut Model, record: &EventRecord) {
         }
         Happened::FailureLabelled { .. } => model.failure.stale = true,
         Happened::AgentEnrolled { .. }
+        | Happened::AgentModeChanged { .. }
+        | Happened::AgentKeyRotated { .. }
+        | Happened::AgentRemoved { .. }
         | Happened::AgentConnected { .. }
         | Happened::AgentDisconnected { .. } => {
             model.agents.stale = true;

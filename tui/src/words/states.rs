@@ -1,6 +1,6 @@
 //! States as a sign, a word and a tone: each of the first two is enough alone.
 
-use testhide_protocol::api::{BuildState, RootCause, StepState, VerdictKind};
+use testhide_protocol::api::{AgentMode, BuildState, RootCause, StepState, VerdictKind};
 
 use crate::paint::Tone;
 
@@ -53,7 +53,12 @@ pub(crate) fn verdict(kind: VerdictKind) -> Word {
 }
 
 /// The state of an agent; words this program does not know are shown as `unknown`.
-pub(crate) fn agent_state(state: &str) -> Word {
+pub(crate) fn agent_state(state: &str, mode: AgentMode) -> Word {
+    match (state, mode) {
+        (_, AgentMode::Draining) => return word("~", "draining", Tone::Warning),
+        (_, AgentMode::Disabled) => return word("x", "disabled", Tone::Bad),
+        (_, AgentMode::Ready) => {}
+    }
     match state {
         "online" => word("✓", "online", Tone::Good),
         "suspect" => word("!", "silent", Tone::Warning),

@@ -6,11 +6,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use globset::{GlobBuilder, GlobMatcher};
 use testhide_protocol::wire::{FileKind, RecordBody, clean_file_path};
 use tokio::runtime::Handle;
 
+use super::bundle::{self, Folders, Wanted};
 use super::context::{Outcome, StepContext};
 use crate::clock;
 use crate::run::stop::Stop;
@@ -41,10 +43,14 @@ pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_
         (Ok(matcher), Ok(folder)) => (matcher, folder),
         (Err(message), _) | (_, Err(message)) => return Outcome::failed(None, message),
     };
+    let wanted = match collection.kind {
+        FileKind::Report => Wanted::reports(matcher),
+        FileKind::Artifact => Wanted::files(matcher),
+    };
     let enough = Arc::new(AtomicBool::new(false));
     let worker = Worker {
         root: context.workspace.dir.clone(),
-        matcher,
+        matcher: wanted,
         folder,
         kind: collection.kind,
         spool: Arc::clone(context.spool),
@@ -81,7 +87,7 @@ pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_
 /// Walks and copies, on a thread that may wait for the disk.
 struct Worker {
     root: PathBuf,
-    matcher: GlobMatcher,
+    matcher: Wanted,
     folder: String,
     kind: FileKind,
     spool: Arc<Spool>,
@@ -118,7 +124,13 @@ impl Worker {
 
     /// The path under which a file is kept.
     fn kept_name(&self, path: &Path) -> Result<String, String> {
-        let relative = name(path.strip_prefix(&self.root).unwrap_or(path));
+        let mut relative = name(path.strip_prefix(&self.root).unwrap_or(path));
+        if bundle::is_bundle(path) {
+            if relative.is_empty() {
+                "allure-results".clone_into(&mut relative);
+            }
+            relative.push_str(".zip");
+        }
         let path = if self.folder.is_empty() {
             relative
         } else {
@@ -127,23 +139,35 @@ impl Worker {
         check_name(&path).map(|()| path)
     }
 
-    fn deliver(&self, path: &Path, number: u32) -> io::Result<bool> {
+    /// Puts a file, or a folder of results as an archive, into the spool: its size and when it was written.
+    fn copy(&self, path: &Path, number: u32) -> io::Result<Option<(u64, Option<SystemTime>)>> {
+        let target = self.spool.file(number);
+        if bundle::is_bundle(path) {
+            return bundle::write(path, &target, open, &self.enough);
+        }
         let Some(mut source) = open(path)? else {
-            return Ok(false);
+            return Ok(None);
         };
-        let modified_at = source.metadata()?.modified().ok().map(clock::timestamp);
-        let mut copy = File::create(self.spool.file(number))?;
+        let modified = source.metadata()?.modified().ok();
+        let mut copy = File::create(target)?;
         let mut size = 0;
         loop {
             let part = io::copy(&mut (&mut source).take(COPY_PART), &mut copy)?;
             size += part;
             if part < COPY_PART {
-                break;
+                return Ok(Some((size, modified)));
             }
             if self.enough.load(Ordering::Relaxed) {
-                return Ok(false);
+                return Ok(None);
             }
         }
+    }
+
+    fn deliver(&self, path: &Path, number: u32) -> io::Result<bool> {
+        let Some((size, modified)) = self.copy(path, number)? else {
+            return Ok(false);
+        };
+        let modified_at = modified.map(clock::timestamp);
         let path = self.kept_name(path).map_err(io::Error::other)?;
         let (kind, step) = (self.kind, self.step);
         let record = RecordBody::File {
@@ -173,8 +197,9 @@ fn check_name(path: &str) -> Result<(), String> {
 }
 
 /// Every matching file, sorted by path.
-fn find(root: &Path, matcher: &GlobMatcher, enough: &AtomicBool) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+fn find(root: &Path, matcher: &Wanted, enough: &AtomicBool) -> io::Result<Vec<PathBuf>> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut known = Folders::default();
     let mut seen = 0;
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -191,10 +216,16 @@ fn find(root: &Path, matcher: &GlobMatcher, enough: &AtomicBool) -> io::Result<V
             let path = entry.path();
             if kind.is_dir() {
                 if entry.file_name() != ".git" {
+                    if matcher.folder(root, &path) {
+                        found.push(path.clone());
+                    }
                     folders.push(path);
                 }
-            } else if kind.is_file() && matcher.is_match(path.strip_prefix(root).unwrap_or(&path)) {
-                found.push(path);
+            } else if kind.is_file()
+                && let Some(unit) = matcher.file(root, path, &mut known)
+                && found.last() != Some(&unit)
+            {
+                found.push(unit);
                 if found.len() > MAX_FILES {
                     return Err(io::Error::other(format!(
                         "more than {MAX_FILES} files match"
@@ -207,6 +238,8 @@ fn find(root: &Path, matcher: &GlobMatcher, enough: &AtomicBool) -> io::Result<V
         }
     }
     found.sort();
+    // A folder that is named, and files in it.
+    found.dedup();
     Ok(found)
 }
 
@@ -241,6 +274,8 @@ fn matcher(glob: &str) -> Result<GlobMatcher, String> {
     {
         return Err(format!("the glob `{glob}` is not below the workspace"));
     }
+    // A folder may be named with a slash at its end.
+    let inside = inside.trim_end_matches('/');
     let glob = GlobBuilder::new(inside).literal_separator(true).build();
     Ok(glob.map_err(|error| error.to_string())?.compile_matcher())
 }
@@ -286,6 +321,10 @@ mod tests {
             "x/reports/c.xml",
             "x/reports/deep/d.xml",
             ".git/e.xml",
+            "allure/a-result.json",
+            "allure/1-attachment.txt",
+            "allure/notes.txt",
+            "shots/1-attachment.txt",
         ] {
             fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
             fs::write(root.join(file), file).unwrap();
@@ -295,7 +334,8 @@ mod tests {
         symlink(&outside, root.join("linked")).unwrap();
         symlink(outside.join("secret.xml"), root.join("reports/secret.xml")).unwrap();
         let check = |glob: &str, expected: &[&str]| {
-            let found = find(&root, &matcher(glob).unwrap(), &AtomicBool::new(false)).unwrap();
+            let wanted = Wanted::reports(matcher(glob).unwrap());
+            let found = find(&root, &wanted, &AtomicBool::new(false)).unwrap();
             let names: Vec<_> = found
                 .iter()
                 .map(|path| name(path.strip_prefix(&root).unwrap()))
@@ -315,6 +355,12 @@ mod tests {
             ],
         );
         check("none/*", &[]);
+        // Files of Allure stand for their folder, and it may be named itself.
+        check("allure", &["allure"]);
+        check("allure/", &["allure"]);
+        check("allure/*", &["allure", "allure/notes.txt"]);
+        check("allure/*-result.json", &["allure"]);
+        check("shots/*", &["shots/1-attachment.txt"]);
         assert!(open(&root.join("reports/secret.xml")).unwrap().is_none());
         assert!(open(&root).unwrap().is_none());
     }

@@ -1,6 +1,7 @@
 //! The steps, one file a type.
 
 mod bash;
+mod bundle;
 mod collect;
 mod context;
 mod copy_artifacts;

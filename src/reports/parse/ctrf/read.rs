@@ -1,24 +1,19 @@
 //! Common Test Report Format: `results.tests` is streamed, one test at a time; keys may come in any order.
 //!
 //! Lenient where tools differ: `suite` is a text or a list, `retry` and `retries` mean the same, numbers may be texts.
+//! What the report says about itself and has no field becomes a property of the report.
 
 use std::io::BufRead;
 use std::sync::Arc;
 
-use super::test::{instant, number};
+use crate::reports::parse::document::Document;
 use crate::reports::parse::error::ParseError;
 use crate::reports::parse::format::Format;
-use crate::reports::parse::input::Decoded;
-use crate::reports::parse::input::float_ms;
-use crate::reports::parse::input::{Budget, Value};
-use crate::reports::parse::input::{Event, Json};
+use crate::reports::parse::input::{Decoded, Value, float_ms};
 use crate::reports::parse::limits::Limits;
-use crate::reports::parse::model::{Counts, Summary};
-use crate::reports::parse::output::{Halt, Output};
+use crate::reports::parse::model::{Counts, SuiteInfo, Summary};
+use crate::reports::parse::output::Halt;
 use crate::reports::parse::read::Sink;
-
-/// Levels of one test that are kept; `steps` nest.
-const TEST_DEPTH: usize = 12;
 
 /// Reads a document into the sink.
 pub(in crate::reports::parse) fn read<R: BufRead>(
@@ -27,136 +22,135 @@ pub(in crate::reports::parse) fn read<R: BufRead>(
     sink: &mut dyn Sink,
 ) -> Result<Summary, ParseError> {
     let mut reader = Ctrf {
-        json: Json::new(input, limits.text_bytes),
-        out: Output::new(Format::Ctrf, limits, sink),
+        doc: Document::new(Format::Ctrf, input, limits, sink),
         suite: Arc::from(""),
     };
     let end = reader.document();
-    let line = reader.json.line();
-    reader.out.finish(end, line, &reader.json.repairs)
+    reader.doc.finish(end)
 }
 
 pub(super) struct Ctrf<'a, R> {
-    pub(super) json: Json<Decoded<R>>,
-    pub(super) out: Output<'a>,
+    pub(super) doc: Document<'a, Decoded<R>>,
     /// The suite of the last case, shared by its neighbours.
     pub(super) suite: Arc<str>,
 }
 
 impl<R: BufRead> Ctrf<'_, R> {
     fn document(&mut self) -> Result<(), Halt> {
-        self.json.next_event()?;
-        while let Event::Key(key) = self.json.next_event()? {
-            match (key.as_str(), self.json.peek()?) {
-                ("results", Some(b'{')) => self.results()?,
-                _ => self.json.skip_value()?,
+        self.doc.json.next_event()?;
+        while let Some(key) = self.doc.json.next_key()? {
+            match key.as_str() {
+                "results" => self.results()?,
+                "reportFormat" => self.doc.json.skip_value()?,
+                _ => {
+                    let value = self.doc.value(&key)?;
+                    self.doc.property(&key, value);
+                }
             }
         }
-        if !self.json.ends_here()? {
-            let line = self.json.line();
-            self.out.warn(line, "trailing_content", "left it out", || {
-                "content after the document".to_owned()
-            });
-        }
-        Ok(())
+        self.doc.end_of_document()
     }
 
     fn results(&mut self) -> Result<(), Halt> {
-        self.json.next_event()?;
-        while let Event::Key(key) = self.json.next_event()? {
-            match (key.as_str(), self.json.peek()?) {
-                ("tests", Some(b'[')) => self.tests()?,
-                ("tool" | "summary" | "environment", Some(b'{')) => {
-                    let mut budget = self.budget();
-                    let Value::Object(members) = self.json.value(&mut budget)? else {
-                        continue;
-                    };
-                    match key.as_str() {
-                        "tool" => self.tool(members),
-                        "summary" => self.declared(members),
-                        _ => self.out.summary.properties.extend(
-                            members
-                                .into_iter()
-                                .filter(|(_, value)| *value != Value::Null)
-                                .map(|(key, value)| (key, value.into_text())),
-                        ),
-                    }
+        if !self.doc.enter_object("results")? {
+            return Ok(());
+        }
+        while let Some(key) = self.doc.json.next_key()? {
+            match key.as_str() {
+                "tests" => self.tests()?,
+                "tool" => {
+                    let value = self.doc.value("tool")?;
+                    self.tool(value);
                 }
-                _ => self.json.skip_value()?,
+                "summary" => {
+                    let value = self.doc.value("summary")?;
+                    self.declared(value);
+                }
+                "environment" => {
+                    let value = self.doc.value("environment")?;
+                    self.environment(value);
+                }
+                _ => {
+                    let value = self.doc.value(&key)?;
+                    self.doc.property(&format!("results.{key}"), value);
+                }
             }
         }
         Ok(())
     }
 
-    fn tests(&mut self) -> Result<(), Halt> {
-        self.json.next_event()?;
-        let mut index: u64 = 0;
-        while self.json.peek()? != Some(b']') {
-            self.json.separator()?;
-            self.json.peek()?;
-            let line = self.json.line();
-            let mut budget = self.budget();
-            let value = self.json.value(&mut budget)?;
-            if budget.exceeded {
-                self.out
-                    .warn(line, "too_much_detail", "left out what went beyond", || {
-                        format!("`tests[{index}]` has too many values")
-                    });
+    /// Keeps the environment as properties; where the run comes from is told as suites tell it.
+    fn environment(&mut self, environment: Value) {
+        let mut origin = SuiteInfo::default();
+        for (key, value) in environment.into_members() {
+            let known = match key.as_str() {
+                "branchName" => Some("branch"),
+                "commit" => Some("commit"),
+                _ => None,
+            };
+            if let (Some(known), Some(value)) = (known, self.doc.filled(value.clone())) {
+                origin.properties.push((known.to_owned(), value));
             }
-            match value {
+            let key = match key.as_str() {
+                "extra" => "environment.extra",
+                other => other,
+            };
+            self.doc.property(key, value);
+        }
+        if !origin.properties.is_empty() {
+            self.doc.out.suite(origin);
+        }
+    }
+
+    fn tests(&mut self) -> Result<(), Halt> {
+        if !self.doc.enter_array("tests")? {
+            return Ok(());
+        }
+        let mut index: u64 = 0;
+        while self.doc.json.next_item()? {
+            let line = self.doc.json.line();
+            match self.doc.value("tests")? {
                 Value::Object(members) => {
                     let case = self.case(members, line, index);
-                    self.out.case(case)?;
+                    self.doc.put(case)?;
                 }
-                _ => self.out.warn(line, "ctrf_test", "left it out", || {
+                _ => self.doc.out.warn(line, "ctrf_test", "left it out", || {
                     format!("`tests[{index}]` is no object")
                 }),
             }
             index += 1;
         }
-        self.json.next_event()?;
         Ok(())
     }
 
-    fn tool(&mut self, members: Vec<(String, Value)>) {
-        for (key, value) in members {
-            match (key.as_str(), value) {
-                ("name", Value::Text(text)) => {
-                    self.out.summary.reporter = Some(text.value).filter(|name| !name.is_empty());
-                }
-                ("version", Value::Text(text)) => {
-                    self.out.summary.reporter_version =
-                        Some(text.value).filter(|version| !version.is_empty());
-                }
-                _ => {}
+    fn tool(&mut self, tool: Value) {
+        for (key, value) in tool.into_members() {
+            match key.as_str() {
+                "name" => self.doc.out.summary.reporter = self.doc.filled(value),
+                "version" => self.doc.out.summary.reporter_version = self.doc.filled(value),
+                _ => self.doc.property(&format!("tool.{key}"), value),
             }
         }
     }
 
-    fn declared(&mut self, members: Vec<(String, Value)>) {
+    fn declared(&mut self, summary: Value) {
+        let Value::Object(members) = summary else {
+            return;
+        };
         let mut declared = Counts::default();
         for (key, value) in members {
-            let count = || number(&value).and_then(float_ms).unwrap_or(0);
+            let count = || value.number().and_then(float_ms).unwrap_or(0);
             match key.as_str() {
                 "tests" => declared.total = count(),
                 "passed" => declared.passed = count(),
                 "failed" => declared.failed = count(),
                 "skipped" | "pending" => declared.skipped += count(),
                 "other" => declared.not_run = count(),
-                "start" => self.out.summary.started_at = instant(&value),
-                "stop" => self.out.summary.finished_at = instant(&value),
-                _ => {}
+                "start" => self.doc.out.summary.started_at = value.instant(),
+                "stop" => self.doc.out.summary.finished_at = value.instant(),
+                _ => self.doc.property(&format!("summary.{key}"), value),
             }
         }
-        self.out.summary.declared = Some(declared);
-    }
-
-    fn budget(&self) -> Budget {
-        Budget {
-            values: self.out.limits.json_values,
-            bytes: self.out.limits.text_bytes * 8,
-            depth: TEST_DEPTH,
-            exceeded: false,
-        }
+        self.doc.out.summary.declared = Some(declared);
     }
 }

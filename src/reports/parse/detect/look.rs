@@ -91,6 +91,16 @@ mod tests {
             "\u{FEFF} \n<?xml version='1.0'?><!-- c --><testsuites>",
             Some(Format::Junit),
         );
+        check("<test-results name='a'/>", Some(Format::Nunit2));
+        check("<test-run id='2'>", Some(Format::Nunit3));
+        check("<assemblies/>", Some(Format::Xunit));
+        check("<assembly name='a' run-date='x'>", Some(Format::Xunit));
+        check("<assembly manifestVersion='1.0'>", None);
+        check(
+            "\u{FEFF}<TestRun xmlns='http://microsoft.com/schemas/VisualStudio/TeamTest/2010'>",
+            Some(Format::Trx),
+        );
+        check("<testng-results total='1'>", Some(Format::Testng));
         check("<j:testsuites xmlns:j='x'>", Some(Format::Junit));
         check(
             "<testcase name='a' test_resolution='Passed'/>",
@@ -103,6 +113,10 @@ mod tests {
         check(
             "<testsuites><testsuite><testcase name='a'><system-out>test_resolution='x'",
             Some(Format::Junit),
+        );
+        check(
+            "<?xml version='1.0'?><robot generator='Robot 7.3'><suite><test name='testhide_schema_version'/>",
+            Some(Format::Robot),
         );
         check(
             r#"{"results":{"tool":{"name":"jest"}}}"#,

@@ -1,4 +1,4 @@
-//! XML: by the name of the root element, and by what only Testhide's own reporters write.
+//! XML: by the root element, and by what only Testhide's own reporters write.
 
 use super::look::{HEAD_BYTES, Head};
 use crate::reports::parse::format::Format;
@@ -15,7 +15,7 @@ pub(super) fn look_at_xml(head: &[u8]) -> Head {
         match token {
             Token::Declaration if !root_seen => return Head::Doctype { line },
             Token::Start(tag) if !root_seen => {
-                if !is_root(tag.name()) {
+                let Some(found) = format_of_root(&tag) else {
                     let name: String = String::from_utf8_lossy(tag.name())
                         .chars()
                         .take(60)
@@ -24,13 +24,17 @@ pub(super) fn look_at_xml(head: &[u8]) -> Head {
                         line,
                         reason: format!("root element `{name}`"),
                     };
-                }
+                };
                 root_seen = true;
+                format = found;
+                if format != Format::Junit {
+                    break;
+                }
                 if is_testhide(&tag) {
                     format = Format::Testhide;
                 }
             }
-            Token::Start(tag) if is_testhide(&tag) => {
+            Token::Start(tag) if format == Format::Junit && is_testhide(&tag) => {
                 format = Format::Testhide;
                 break;
             }
@@ -57,10 +61,33 @@ pub(super) fn look_at_xml(head: &[u8]) -> Head {
     }
 }
 
-fn is_root(name: &[u8]) -> bool {
-    [&b"testsuites"[..], b"testsuite", b"testcase"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+/// The format whose documents have this root.
+pub(in crate::reports::parse) fn format_of_root(tag: &Tag<'_>) -> Option<Format> {
+    let name = tag.name();
+    let junit = [&b"testsuites"[..], b"testsuite", b"testcase"];
+    if junit.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        return Some(Format::Junit);
+    }
+    match name {
+        b"test-results" => Some(Format::Nunit2),
+        b"test-run" => Some(Format::Nunit3),
+        b"assemblies" => Some(Format::Xunit),
+        b"assembly" if is_assembly_of_tests(tag) => Some(Format::Xunit),
+        b"TestRun" => Some(Format::Trx),
+        b"testng-results" => Some(Format::Testng),
+        b"robot" => Some(Format::Robot),
+        _ => None,
+    }
+}
+
+/// Manifests of Windows have a root of the same name.
+fn is_assembly_of_tests(tag: &Tag<'_>) -> bool {
+    tag.attributes().any(|(name, _)| {
+        matches!(
+            name,
+            b"run-date" | b"total" | b"passed" | b"test-framework" | b"environment"
+        )
+    })
 }
 
 /// What only Testhide's reporters write: the schema property, a resolution on a case, or (before both) the address of

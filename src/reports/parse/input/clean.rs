@@ -3,6 +3,7 @@
 //! Bytes arrive in pieces; a [`TextBuilder`] carries the state of an escape sequence over the border of two pieces. The
 //! caller keeps UTF-8 sequences and references whole.
 
+use super::bytes::position;
 use crate::reports::parse::warnings::Repairs;
 
 /// A text that may have been cut in the middle.
@@ -357,13 +358,11 @@ fn is_plain(raw: &[u8]) -> bool {
 }
 
 fn run_of_ordinary(text: &str, references: bool) -> usize {
-    let bytes = text.as_bytes();
-    let odd = |&byte: &u8| {
-        (byte < 0x20 && byte != b'\n' && byte != b'\t')
-            || (byte == b'&' && references)
-            || byte == 0xEF
+    let reference = if references { b'&' } else { 0 };
+    let odd = |byte: u8| {
+        ((byte < 0x20) & (byte != b'\n') & (byte != b'\t')) | (byte == reference) | (byte == 0xEF)
     };
-    bytes.iter().position(odd).unwrap_or(bytes.len())
+    position(text.as_bytes(), odd).unwrap_or(text.len())
 }
 
 fn split_reference(text: &str) -> Option<(&str, &str)> {

@@ -164,6 +164,27 @@ impl<R: Read> Json<R> {
         skipped
     }
 
+    /// Whether an open array has a next item; it is read then, and the end of the array is if it has none.
+    pub(in crate::reports::parse) fn next_item(&mut self) -> Result<bool, Fault> {
+        if self.peek()? == Some(b']') && self.expect != Expect::Value {
+            self.next_event()?;
+            return Ok(false);
+        }
+        self.separator()?;
+        if self.peek()?.is_none() {
+            return Err(Fault::Ended);
+        }
+        Ok(true)
+    }
+
+    /// The next member of an open object; `None` at its end.
+    pub(in crate::reports::parse) fn next_key(&mut self) -> Result<Option<String>, Fault> {
+        Ok(match self.next_event()? {
+            Event::Key(key) => Some(key),
+            _ => None,
+        })
+    }
+
     /// Takes the comma before the next item of an array.
     pub(in crate::reports::parse) fn separator(&mut self) -> Result<(), Fault> {
         if self.expect == Expect::CommaOrEnd {

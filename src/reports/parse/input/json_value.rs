@@ -2,8 +2,14 @@
 
 use std::io::Read;
 
+use jiff::Timestamp;
+
 use super::clean::Text;
 use super::json::{Event, Fault, Json};
+use super::scalar::{epoch_ms, timestamp};
+
+/// Milliseconds since the epoch below this (March 1973) are meant as seconds.
+const SMALLEST_MS: f64 = 1e11;
 
 /// A value read whole, within a budget.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +84,91 @@ impl<R: Read> Json<R> {
 }
 
 impl Value {
+    /// Nothing at all: null, an empty text, an empty list, a list or an object of such.
+    pub(in crate::reports::parse) fn is_blank(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Bool(_) | Self::Number(_) => false,
+            Self::Text(text) => text.value.trim().is_empty(),
+            Self::Array(items) => items.iter().all(Self::is_blank),
+            Self::Object(members) => members.iter().all(|(_, value)| value.is_blank()),
+        }
+    }
+
+    /// The text, if it is one.
+    pub(in crate::reports::parse) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(&text.value),
+            _ => None,
+        }
+    }
+
+    /// A member of an object.
+    pub(in crate::reports::parse) fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; none of anything else.
+    pub(in crate::reports::parse) fn into_items(self) -> Vec<Self> {
+        match self {
+            Self::Array(items) => items,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The members of an object; none of anything else.
+    pub(in crate::reports::parse) fn into_members(self) -> Vec<(String, Self)> {
+        match self {
+            Self::Object(members) => members,
+            _ => Vec::new(),
+        }
+    }
+
+    /// A number, or a text that is one.
+    pub(in crate::reports::parse) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.value.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// A number that is a possible count or line.
+    pub(in crate::reports::parse) fn whole(&self) -> Option<u32> {
+        let number = self.number()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range was checked"
+        )]
+        (0.0..=f64::from(u32::MAX))
+            .contains(&number)
+            .then_some(number as u32)
+    }
+
+    /// A point in time: a time stamp, or milliseconds since the epoch. Numbers too small for that are seconds, which
+    /// some CTRF reporters write for tests while they write milliseconds for the run.
+    pub(in crate::reports::parse) fn instant(&self) -> Option<Timestamp> {
+        let number = match self {
+            Self::Text(text) => match timestamp(&text.value) {
+                Some(stamp) => return Some(stamp),
+                None => text.value.trim().parse().ok()?,
+            },
+            other => other.number()?,
+        };
+        epoch_ms(if number < SMALLEST_MS {
+            number * 1000.0
+        } else {
+            number
+        })
+    }
+
     /// The value as compact JSON; a text as itself.
     pub(in crate::reports::parse) fn into_text(self) -> String {
         match self {

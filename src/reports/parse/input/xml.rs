@@ -6,6 +6,7 @@
 
 use std::io::{self, Read};
 
+use super::bytes::{line_ends, position};
 use super::clean::unfinished_tail;
 
 /// Bytes read at a time.
@@ -35,33 +36,41 @@ pub(in crate::reports::parse) enum Token<'a> {
 /// A start tag, borrowed from the buffer.
 #[derive(Clone, Copy)]
 pub(in crate::reports::parse) struct Tag<'a> {
-    raw: &'a [u8],
+    name: &'a [u8],
+    /// What follows the name.
+    rest: &'a [u8],
     pub(in crate::reports::parse) self_closing: bool,
     /// Something was missing: its `>`, or its end beyond the limit.
     pub(in crate::reports::parse) damaged: bool,
 }
 
 impl<'a> Tag<'a> {
+    fn new(raw: &'a [u8], self_closing: bool, damaged: bool) -> Self {
+        let (word, rest) = raw.split_at(
+            raw.iter()
+                .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/'))
+                .unwrap_or(raw.len()),
+        );
+        let end = word
+            .iter()
+            .position(|byte| matches!(byte, b'='))
+            .unwrap_or(word.len());
+        Self {
+            name: local(&word[..end]),
+            rest,
+            self_closing,
+            damaged,
+        }
+    }
+
     /// Name without its prefix.
     pub(in crate::reports::parse) fn name(&self) -> &'a [u8] {
-        let end = self
-            .raw
-            .iter()
-            .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'='))
-            .unwrap_or(self.raw.len());
-        local(&self.raw[..end])
+        self.name
     }
 
     /// Attributes in order: name without prefix, raw value.
     pub(in crate::reports::parse) fn attributes(&self) -> Attributes<'a> {
-        let end = self
-            .raw
-            .iter()
-            .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/'))
-            .unwrap_or(self.raw.len());
-        Attributes {
-            rest: &self.raw[end..],
-        }
+        Attributes { rest: self.rest }
     }
 }
 
@@ -269,11 +278,7 @@ impl<R: Read> Xml<R> {
             } else {
                 raw
             };
-            return Ok(Token::Start(Tag {
-                raw,
-                self_closing,
-                damaged: !closed,
-            }));
+            return Ok(Token::Start(Tag::new(raw, self_closing, !closed)));
         }
     }
 
@@ -307,7 +312,7 @@ impl<R: Read> Xml<R> {
 
     fn text(&mut self) -> io::Result<Option<std::ops::Range<usize>>> {
         let seen = &self.buffer[self.start..self.end];
-        let length = match seen.iter().position(|&byte| byte == b'<') {
+        let length = match position(seen, |byte| byte == b'<') {
             Some(at) => at,
             None if self.at_end => seen.len(),
             None => unfinished_tail(seen, true),
@@ -424,10 +429,7 @@ impl<R: Read> Xml<R> {
 
     fn advance(&mut self, count: usize) {
         let passed = &self.buffer[self.start..self.start + count];
-        self.next_line += passed
-            .iter()
-            .map(|&byte| u64::from(byte == b'\n'))
-            .sum::<u64>();
+        self.next_line += line_ends(passed);
         self.start += count;
     }
 }
@@ -457,7 +459,7 @@ fn scan_tag(seen: &[u8], mut at: usize, quote: &mut u8) -> (usize, Option<u8>) {
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let mut from = 0;
-    while let Some(at) = haystack[from..].iter().position(|&byte| byte == needle[0]) {
+    while let Some(at) = position(&haystack[from..], |byte| byte == needle[0]) {
         if haystack[from + at..].starts_with(needle) {
             return Some(from + at);
         }

@@ -23,6 +23,9 @@ pub(in crate::reports::parse) enum Class {
 /// Name of a row that has none.
 const UNNAMED: &str = "(unnamed)";
 
+/// Bytes of an unknown element's name that are kept.
+const LONGEST_ELEMENT: usize = 100;
+
 /// Name of the row made for a failure that a suite carries itself; jest's reporter uses the same.
 const OF_SUITE: &str = "(suite)";
 
@@ -45,13 +48,10 @@ pub(in crate::reports::parse) struct CaseBuilder {
 }
 
 impl CaseBuilder {
-    fn empty(line: u64, limits: &Limits) -> Self {
+    /// A builder without a case; one builds all cases of a document, one after another.
+    pub(in crate::reports::parse) fn new(limits: &Limits) -> Self {
         Self {
-            case: ParsedCase {
-                report_line: line,
-                attempt: 1,
-                ..ParsedCase::default()
-            },
+            case: ParsedCase::default(),
             of_suite: false,
             decisive: None,
             message: String::new(),
@@ -66,16 +66,16 @@ impl CaseBuilder {
     }
 
     /// Begins a case from its tag.
-    pub(in crate::reports::parse) fn new(
+    pub(in crate::reports::parse) fn begin(
+        &mut self,
         tag: &Tag<'_>,
-        limits: &Limits,
         warnings: &mut Warnings,
         repairs: &mut Repairs,
-    ) -> Self {
-        let mut builder = Self::empty(repairs.line.max(1), limits);
-        let case = &mut builder.case;
+    ) {
+        let case = &mut self.case;
+        (case.report_line, case.attempt) = (repairs.line.max(1), 1);
         for (name, raw) in tag.attributes() {
-            let value = TextBuilder::short(raw, Piece::Attribute, limits.attribute_bytes, repairs);
+            let value = TextBuilder::short(raw, Piece::Attribute, self.attribute_bytes, repairs);
             match name {
                 b"name" => case.name = value,
                 b"classname" => case.classname = value,
@@ -96,14 +96,15 @@ impl CaseBuilder {
                 b"timestamp" | b"started-at" | b"start-time" => case.started_at = timestamp(&value),
                 b"fail_id" if !value.is_empty() => case.fail_id = Some(value),
                 b"test_resolution" if !value.is_empty() => case.resolution = Some(value),
-                b"fail_id" | b"file" | b"test_resolution" => {}
+                // Node repeats the message of the failure there.
+                b"fail_id" | b"file" | b"filepath" | b"test_resolution" | b"failure" => {}
                 b"status" | b"result" => {
-                    builder.status.push(' ');
-                    builder.status.push_str(&value.to_ascii_lowercase());
+                    self.status.push(' ');
+                    self.status.push_str(&value.to_ascii_lowercase());
                     case.extra
                         .push((String::from_utf8_lossy(name).into_owned(), value));
                 }
-                _ if case.extra.len() < limits.properties => case
+                _ if case.extra.len() < self.list_limit => case
                     .extra
                     .push((String::from_utf8_lossy(name).into_owned(), value)),
                 _ => {}
@@ -118,15 +119,13 @@ impl CaseBuilder {
             );
             UNNAMED.clone_into(&mut case.name);
         }
-        builder
     }
 
-    /// A case for a failure that stands directly in a suite.
-    pub(in crate::reports::parse) fn of_suite(line: u64, limits: &Limits) -> Self {
-        let mut builder = Self::empty(line.max(1), limits);
-        OF_SUITE.clone_into(&mut builder.case.name);
-        builder.of_suite = true;
-        builder
+    /// Begins a case for a failure that stands directly in a suite.
+    pub(in crate::reports::parse) fn begin_of_suite(&mut self, line: u64) {
+        (self.case.report_line, self.case.attempt) = (line.max(1), 1);
+        OF_SUITE.clone_into(&mut self.case.name);
+        self.of_suite = true;
     }
 
     /// Begins an outcome child.
@@ -181,9 +180,12 @@ impl CaseBuilder {
         };
         let before = name.to_ascii_lowercase().starts_with(b"flaky");
         let kind = some(kind).or_else(|| exception_kind(&message));
+        let time = tag.attributes().find(|(name, _)| *name == b"time");
         self.retry = Some((
             RetryAttempt {
                 outcome,
+                duration_ms: time
+                    .and_then(|(_, value)| seconds_to_ms(std::str::from_utf8(value).ok()?)),
                 kind,
                 message: some(message),
                 ..RetryAttempt::default()
@@ -204,7 +206,8 @@ impl CaseBuilder {
             retry.message = retry
                 .trace
                 .as_ref()
-                .and_then(|trace| some(first_line(&trace.value).to_owned()));
+                .and_then(|trace| some(first_line(&trace.value).to_owned()))
+                .or_else(|| retry.kind.clone());
         }
         self.case.flaky |= before;
         if self.case.retries.len() < self.retry_limit {
@@ -227,18 +230,17 @@ impl CaseBuilder {
 
     /// Standard output, of the attempt in hand or of the case.
     pub(in crate::reports::parse) fn stdout(&mut self, text: Text, of_retry: bool) {
+        attachments_in(&text.value, &mut self.case.attachments, self.list_limit);
         let slot = match (&mut self.retry, of_retry) {
             (Some((retry, _)), true) => &mut retry.stdout,
-            _ => {
-                attachments_in(&text.value, &mut self.case.attachments, self.list_limit);
-                &mut self.case.stdout
-            }
+            _ => &mut self.case.stdout,
         };
         join(slot, text, self.text_bytes);
     }
 
     /// Standard error, of the attempt in hand or of the case.
     pub(in crate::reports::parse) fn stderr(&mut self, text: Text, of_retry: bool) {
+        attachments_in(&text.value, &mut self.case.attachments, self.list_limit);
         let slot = match (&mut self.retry, of_retry) {
             (Some((retry, _)), true) => &mut retry.stderr,
             _ => &mut self.case.stderr,
@@ -276,6 +278,7 @@ impl CaseBuilder {
     /// A child that is not known.
     pub(in crate::reports::parse) fn unknown(&mut self, name: &[u8], text: Text) {
         if !text.value.trim().is_empty() && self.case.extra.len() < self.list_limit {
+            let name = &name[..name.len().min(LONGEST_ELEMENT)];
             self.case
                 .extra
                 .push((String::from_utf8_lossy(name).into_owned(), text.value));
@@ -287,9 +290,9 @@ impl CaseBuilder {
         self.decisive.is_some() || self.case.resolution.is_some()
     }
 
-    /// The finished case.
+    /// The finished case; the builder is as new afterwards.
     pub(in crate::reports::parse) fn finish(
-        mut self,
+        &mut self,
         dialect: &mut Dialect,
         warnings: &mut Warnings,
     ) -> ParsedCase {
@@ -300,19 +303,22 @@ impl CaseBuilder {
                 self.case.outcome = match class {
                     Class::Failure => Outcome::Failed,
                     Class::Error => Outcome::Error,
+                    Class::Skipped if never_ran(&status, &message) => Outcome::NotRun,
                     Class::Skipped => Outcome::Skipped,
                 };
                 let fallback = || {
-                    self.case
-                        .trace
-                        .as_ref()
-                        .map(|trace| first_line(&trace.value).to_owned())
+                    let trace = &self.case.trace.as_ref()?.value;
+                    Some(first_of_trace(trace, &self.case.name).to_owned())
                 };
                 self.case.message = some(message)
                     .or_else(fallback)
                     .filter(|message| !message.is_empty());
                 self.case.kind = some(kind);
+                if self.case.message.is_none() && class != Class::Skipped {
+                    self.case.message.clone_from(&self.case.kind);
+                }
             }
+            None if status.is_empty() => {}
             None => self.case.outcome = outcome_of_status(&status),
         }
         dialect.apply(&mut self.case, warnings);
@@ -324,7 +330,9 @@ impl CaseBuilder {
         {
             self.case.kind = self.case.message.as_deref().and_then(exception_kind);
         }
-        self.case
+        self.message.clear();
+        (self.retry, self.of_suite) = (None, false);
+        std::mem::take(&mut self.case)
     }
 
     fn message_and_type(&self, tag: &Tag<'_>, repairs: &mut Repairs) -> (String, String) {
@@ -343,6 +351,23 @@ impl CaseBuilder {
     fn add_trace(&mut self, text: &str, repairs: &mut Repairs) {
         self.trace.push_str(text, Piece::Plain, repairs);
     }
+}
+
+/// The first line of a trace that says something: PHPUnit begins with the test's own name.
+fn first_of_trace<'t>(trace: &'t str, name: &str) -> &'t str {
+    let first = first_line(trace);
+    let own = first
+        .split_once("::")
+        .is_some_and(|(_, rest)| rest.starts_with(name));
+    match trace.trim_start().split_once('\n') {
+        Some((_, rest)) if own => first_line(rest),
+        _ => first,
+    }
+}
+
+/// CTest calls skipped what was disabled or could not start, and also what ran and skipped itself.
+fn never_ran(status: &str, message: &str) -> bool {
+    outcome_of_status(status) == Outcome::NotRun && !message.starts_with("SKIP_")
 }
 
 /// A case without an outcome child passed, unless its status says that it never ran (googletest) or failed.

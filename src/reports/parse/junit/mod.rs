@@ -4,6 +4,7 @@ mod case;
 mod read;
 mod suite;
 mod testhide;
+mod writers;
 
 pub(in crate::reports::parse) use read::Junit;
 pub(in crate::reports) use testhide::names_spec_file;

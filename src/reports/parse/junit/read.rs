@@ -67,11 +67,16 @@ pub(in crate::reports::parse) struct Junit<'a> {
     /// Texts being collected, with the height of the stack at which each ends; at most two.
     texts: Vec<(usize, TextBuilder)>,
     suites: Suites,
-    case: Option<CaseBuilder>,
+    /// The case in hand. A case is large to move about, so its builder stays where it is.
+    case: Option<Box<CaseBuilder>>,
+    /// The builder while there is no case.
+    spare: Option<Box<CaseBuilder>>,
     property: Option<OpenProperty>,
     counts: Counts,
     warnings: Warnings,
     repairs: Repairs,
+    /// An element of a report was met.
+    recognised: bool,
     full: bool,
 }
 
@@ -91,10 +96,12 @@ impl<'a> Junit<'a> {
             texts: Vec::new(),
             suites: Suites::new(limits),
             case: None,
+            spare: None,
             property: None,
             counts: Counts::default(),
             warnings: Warnings::new(limits.warnings),
             repairs: Repairs::at_line(1),
+            recognised: false,
             full: false,
         }
     }
@@ -167,25 +174,32 @@ impl<'a> Junit<'a> {
             return Ok(());
         }
         let kind = self.kind(tag.name());
+        self.recognised |= matches!(kind, Kind::Root | Kind::Suite | Kind::Case);
         match kind {
-            Kind::Root => self.suites.root(tag, &mut self.repairs),
+            Kind::Root => {
+                self.dialect.writer.root(tag);
+                self.suites.root(tag, &mut self.repairs);
+            }
             Kind::Suite => {
                 self.emit_case()?;
                 self.suites
                     .open(tag, self.dialect.is_testhide(), &mut self.repairs);
+                self.dialect.writer.suite(self.suites.name());
             }
             Kind::Case => {
                 self.emit_case()?;
-                let mut case =
-                    CaseBuilder::new(tag, self.limits, &mut self.warnings, &mut self.repairs);
-                self.suites.place(&mut case.case);
+                let mut case = self.builder();
+                case.begin(tag, &mut self.warnings, &mut self.repairs);
+                let projects = self.dialect.writer.hosts_are_projects();
+                self.suites.place(&mut case.case, projects);
                 self.case = Some(case);
             }
             Kind::Problem(class) => {
                 if self.case.is_none() {
                     // A failure that belongs to no case would be lost, and the report look green.
-                    let mut case = CaseBuilder::of_suite(self.repairs.line, self.limits);
-                    self.suites.place(&mut case.case);
+                    let mut case = self.builder();
+                    case.begin_of_suite(self.repairs.line);
+                    self.suites.place(&mut case.case, false);
                     self.case = Some(case);
                 }
                 if let Some(case) = &mut self.case {
@@ -208,6 +222,12 @@ impl<'a> Junit<'a> {
             self.texts.push((self.stack.len(), TextBuilder::new(limit)));
         }
         Ok(())
+    }
+
+    fn builder(&mut self) -> Box<CaseBuilder> {
+        self.spare
+            .take()
+            .unwrap_or_else(|| Box::new(CaseBuilder::new(self.limits)))
     }
 
     /// What an element is here. Names are compared without case; unknown ones are `Other`.
@@ -357,7 +377,10 @@ impl<'a> Junit<'a> {
                     let value = value.unwrap_or_else(|| text.value.trim().to_owned());
                     match case {
                         Some(case) => case.property(name, value),
-                        None => self.suites.property(name, value),
+                        None => {
+                            self.dialect.writer.property(&name);
+                            self.suites.property(name, value);
+                        }
                     }
                 }
             }
@@ -368,10 +391,11 @@ impl<'a> Junit<'a> {
 
     /// Hands the case in hand, if any, to the sink.
     fn emit_case(&mut self) -> Result<(), ParseError> {
-        let Some(builder) = self.case.take() else {
+        let Some(mut builder) = self.case.take() else {
             return Ok(());
         };
         let case = builder.finish(&mut self.dialect, &mut self.warnings);
+        self.spare = Some(builder);
         if self.counts.total >= self.limits.cases {
             self.full = true;
             return Ok(());
@@ -385,6 +409,12 @@ impl<'a> Junit<'a> {
 
     fn finish(mut self, unfinished: bool) -> Result<Summary, ParseError> {
         let line = self.repairs.line.max(1);
+        if !self.recognised {
+            return Err(ParseError::NotRecognised {
+                line: 1,
+                reason: "no element of a JUnit report".to_owned(),
+            });
+        }
         let truncated = unfinished || !self.stack.is_empty();
         if self.full {
             self.warnings

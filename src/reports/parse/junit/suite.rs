@@ -23,8 +23,12 @@ pub(in crate::reports::parse) struct Suites {
     open: Vec<SuiteInfo>,
     /// The name of cases outside every suite.
     nameless: Arc<str>,
+    /// The file of Mocha's `Root Suite`: Cypress writes it there, and the suites of the file beside it.
+    file_of_root_suite: Option<String>,
     root_declared: Option<Counts>,
     summed: Option<Counts>,
+    /// There are cases outside every suite, which no suite declares.
+    loose_cases: bool,
     whole: Whole,
     attribute_bytes: usize,
     property_limit: usize,
@@ -70,8 +74,10 @@ impl Suites {
         Self {
             open: Vec::new(),
             nameless: Arc::from(""),
+            file_of_root_suite: None,
             root_declared: None,
             summed: None,
+            loose_cases: false,
             whole: Whole {
                 first_name: Arc::from(""),
                 ..Whole::default()
@@ -125,10 +131,15 @@ impl Suites {
         if self.whole.first_name.is_empty() {
             self.whole.first_name = name.clone();
         }
+        if &*name == "Root Suite" {
+            self.file_of_root_suite.clone_from(&attributes.file);
+        }
+        let around = match self.open.last() {
+            Some(outer) => &outer.file,
+            None => &self.file_of_root_suite,
+        };
         self.open.push(SuiteInfo {
-            file: attributes
-                .file
-                .or_else(|| self.open.last().and_then(|outer| outer.file.clone())),
+            file: attributes.file.or_else(|| around.clone()),
             name,
             hostname: attributes.hostname,
             timestamp: attributes.timestamp,
@@ -159,12 +170,23 @@ impl Suites {
         while !self.open.is_empty() {
             self.close(sink);
         }
-        self.whole.declared = self.root_declared.or(self.summed);
+        self.whole.declared = self
+            .root_declared
+            .or(self.summed.filter(|_| !self.loose_cases));
         self.whole
     }
 
-    /// Gives a case its suite, and its suite's file if it has none.
-    pub(in crate::reports::parse) fn place(&mut self, case: &mut ParsedCase) {
+    /// The joined name of the innermost suite.
+    pub(in crate::reports::parse) fn name(&self) -> &str {
+        self.open.last().map_or("", |suite| &suite.name)
+    }
+
+    /// Gives a case its suite, and its suite's file if it has none; its project too where `hosts_are_projects`.
+    pub(in crate::reports::parse) fn place(
+        &mut self,
+        case: &mut ParsedCase,
+        hosts_are_projects: bool,
+    ) {
         match self.open.last_mut() {
             Some(suite) => {
                 suite.cases += 1;
@@ -172,8 +194,18 @@ impl Suites {
                 if case.file.is_none() {
                     case.file.clone_from(&suite.file);
                 }
+                if case.file.is_none() && *case.suite == case.classname && is_script(&case.suite) {
+                    case.file = Some(case.suite.to_string());
+                }
+                if hosts_are_projects && let Some(project) = &suite.hostname {
+                    case.properties
+                        .push(("project".to_owned(), project.clone()));
+                }
             }
-            None => case.suite = self.nameless.clone(),
+            None => {
+                self.loose_cases = true;
+                case.suite = self.nameless.clone();
+            }
         }
     }
 
@@ -241,4 +273,11 @@ impl Suites {
         read.counts.skipped = read.counts.skipped.min(u64::from(u32::MAX));
         read
     }
+}
+
+/// Whether a name is that of a source file of JavaScript, as the suites of Vitest and Playwright have.
+fn is_script(name: &str) -> bool {
+    [".js", ".ts", ".jsx", ".tsx", ".mjs", ".cjs", ".mts", ".cts"]
+        .iter()
+        .any(|extension| name.ends_with(extension))
 }

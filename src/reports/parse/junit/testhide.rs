@@ -2,6 +2,7 @@
 //!
 //! The four reporters agree on the shape of a report and on little else; see the rules at each function.
 
+use super::writers::Writer;
 use crate::reports::parse::format::Format;
 use crate::reports::parse::model::{Outcome, ParsedCase, Repeat, Resolution};
 use crate::reports::parse::warnings::Warnings;
@@ -15,6 +16,8 @@ pub(in crate::reports::parse) struct Dialect {
     nodeid_seen: bool,
     playwright_seen: bool,
     unittest_seen: bool,
+    /// Who else may have written it.
+    pub(in crate::reports::parse) writer: Writer,
 }
 
 impl Dialect {
@@ -25,6 +28,7 @@ impl Dialect {
             nodeid_seen: false,
             playwright_seen: false,
             unittest_seen: false,
+            writer: Writer::default(),
         }
     }
 
@@ -50,6 +54,8 @@ impl Dialect {
             settle_outcome(case, warnings);
             take_ticket_message(case);
             take_legacy_id(case);
+        } else {
+            self.writer.apply(case);
         }
         case.repeat = self.repeat(case);
     }
@@ -57,12 +63,7 @@ impl Dialect {
     /// What another row with the same identity means.
     fn repeat(&mut self, case: &ParsedCase) -> Repeat {
         if self.format == Format::Junit {
-            let pytest = case.suite.as_ref() == "pytest";
-            return if pytest {
-                Repeat::HiddenRerun
-            } else {
-                Repeat::Row
-            };
+            return self.writer.repeat();
         }
         let file = case.file.as_deref().unwrap_or("");
         if case.nodeid.is_some() {
@@ -96,11 +97,14 @@ impl Dialect {
             "vitest",
             "playwright",
             "dotnet",
+            "rspec",
         ];
+        let first_suite = first_suite.to_ascii_lowercase();
         let name = match self.format {
             Format::Testhide if self.playwright_seen => "playwright",
             Format::Testhide if self.nodeid_seen => "pytest",
             Format::Testhide if self.unittest_seen => "unittest",
+            Format::Junit if self.writer.reporter().is_some() => self.writer.reporter()?,
             _ => known.into_iter().find(|known| {
                 first_suite == *known || first_suite.strip_suffix(" tests") == Some(known)
             })?,

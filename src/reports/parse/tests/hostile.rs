@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::corpus::Collected;
 use crate::reports::parse::{
-    Attempts, Counts, Limits, Outcome, ParseError, ParsedCase, Summary, detect, parse,
+    Attempts, Counts, Format, Limits, Outcome, ParseError, ParsedCase, Summary, detect, parse,
+    parse_as,
 };
 
 pub(super) fn read(bytes: &[u8]) -> Result<(Summary, Vec<ParsedCase>), ParseError> {
@@ -55,6 +56,31 @@ fn refused_as_a_whole() {
 }
 
 #[test]
+fn read_as_a_named_format() {
+    let read_as = |format: Format, text: &str| {
+        let mut collected = Collected::default();
+        parse_as(format, text.as_bytes(), &Limits::default(), &mut collected)
+            .map(|summary| summary.counts.total)
+            .map_err(|error| error.code())
+    };
+    let wrapped = "<report><testsuite><testcase name='a'/></testsuite></report>";
+    assert_eq!(
+        read(wrapped.as_bytes()).map_err(|error| error.code()).err(),
+        Some("report_not_recognised")
+    );
+    assert_eq!(read_as(Format::Junit, wrapped), Ok(1));
+    assert_eq!(
+        read_as(Format::Junit, "hello"),
+        Err("report_not_recognised")
+    );
+    assert_eq!(
+        read_as(Format::Junit, "<!DOCTYPE a>"),
+        Err("report_doctype_refused")
+    );
+    assert_eq!(read_as(Format::Ctrf, wrapped), Err("report_broken"));
+}
+
+#[test]
 fn outcomes_of_cases() {
     let check = |inner: &str, outcome: Outcome, message: Option<&str>| {
         let (_, case) = read_one(
@@ -90,6 +116,25 @@ fn outcomes_of_cases() {
     );
     check("><skipped>why</skipped>", Outcome::Skipped, Some("why"));
     check("status='notrun'>", Outcome::NotRun, None);
+    check("status='disabled'>", Outcome::NotRun, None);
+    check("status='run' result='suppressed'>", Outcome::NotRun, None);
+    check(
+        "status='disabled'><skipped message='Disabled'/>",
+        Outcome::NotRun,
+        Some("Disabled"),
+    );
+    check(
+        "status='notrun'><skipped message='SKIP_RETURN_CODE=77'/>",
+        Outcome::Skipped,
+        Some("SKIP_RETURN_CODE=77"),
+    );
+    check("status='run' result='completed'>", Outcome::Passed, None);
+    check("><error type='T'/>", Outcome::Error, Some("T"));
+    check(
+        "><failure type='T'>C::a with data\nwrong</failure>",
+        Outcome::Failed,
+        Some("wrong"),
+    );
     check("status='failed'>", Outcome::Failed, None);
     check(
         "test_resolution='known issue'><failure message='m'/>",

@@ -7,9 +7,9 @@ use super::hostile::{codes, read};
 use crate::reports::parse::{Limits, parse};
 
 /// Repeats a part without end and without holding more than one of it.
-struct Endless<'a> {
-    part: &'a [u8],
-    offset: usize,
+pub(super) struct Endless<'a> {
+    pub(super) part: &'a [u8],
+    pub(super) offset: usize,
 }
 
 impl Read for Endless<'_> {

@@ -1,0 +1,5 @@
+//! Any bytes, read as `playwright`.
+
+#![no_main]
+
+testhide_fuzz::target!(Playwright);

@@ -1,0 +1,5 @@
+//! Any bytes, read as `robot`.
+
+#![no_main]
+
+testhide_fuzz::target!(Robot);

@@ -1,0 +1,5 @@
+//! Any bytes, read as `testng`.
+
+#![no_main]
+
+testhide_fuzz::target!(Testng);

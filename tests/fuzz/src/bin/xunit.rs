@@ -1,0 +1,5 @@
+//! Any bytes, read as `xunit`.
+
+#![no_main]
+
+testhide_fuzz::target!(Xunit);
