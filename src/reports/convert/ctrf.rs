@@ -131,10 +131,13 @@ fn summary(digest: &Digest) -> Value {
         .filter_map(|file| file.finished_at)
         .max();
     let length = i64::try_from(millis).unwrap_or(0);
-    let began = began
-        .or(ended.map(|ended| ended.plus_millis(-length)))
-        .unwrap_or_default();
-    let ended = ended.unwrap_or(began.plus_millis(length)).max(began);
+    // The schema wants both; a run that does not say when it was is at zero.
+    let (began, ended) = match (began, ended) {
+        (Some(began), Some(ended)) => (began, ended.max(began)),
+        (Some(began), None) => (began, began.plus_millis(length)),
+        (None, Some(ended)) => (ended.plus_millis(-length), ended),
+        (None, None) => (Timestamp(0), Timestamp(0)),
+    };
     json!({
         "tests": passed + failed + skipped + pending + other,
         "passed": passed, "failed": failed, "skipped": skipped, "pending": pending, "other": other,
