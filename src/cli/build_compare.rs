@@ -16,7 +16,8 @@ pub(super) async fn run(session: &Session, args: Compare) -> Result<(), CliError
         .show(&comparison, |theme| draw(&comparison, theme))
 }
 
-fn draw(comparison: &Comparison, theme: &Theme) -> String {
+/// The lists that are not empty, what has to be looked at first.
+pub(super) fn draw(comparison: &Comparison, theme: &Theme) -> String {
     let parts: [(&str, &[ComparedTest]); 8] = [
         ("New failures", &comparison.new_failures),
         ("Still failing", &comparison.still_failing),

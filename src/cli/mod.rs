@@ -1,9 +1,10 @@
 //! The command line: `testhide NOUN VERB`.
 //!
-//! Each use case is a file that asks a server over the public API (or, for backups, works on files), and prints. Results go to
-//! stdout, messages to stderr, and the exit code says how it ended ([`Exit`]). Promises: no text from a server reaches the
-//! terminal with control sequences in it (only the colours of logs do), no secret is ever taken from a flag, and a script
-//! never meets a prompt, a colour or a progress bar. Knows nothing of the server's inside but backups and settings.
+//! Each use case is a file that asks a server over the public API (or, for backups and reports, works on files), and prints. Results
+//! go to stdout, messages to stderr, and the exit code says how it ended ([`Exit`]). Promises: no text from a server or a report reaches
+//! the terminal with control sequences in it (only the colours of logs do), no secret is ever taken from a flag, and a script never
+//! meets a prompt, a colour or a progress bar. Knows nothing of the server's inside but backups, settings, and the reading and writing
+//! of reports.
 
 mod agent;
 mod agent_list;
@@ -44,9 +45,15 @@ mod output;
 mod project;
 mod prompt;
 mod report;
+mod report_compare;
+mod report_convert;
+mod report_gate;
+mod report_input;
 mod report_push;
 #[cfg(test)]
 mod report_push_tests;
+mod report_show;
+mod report_validate;
 mod run;
 mod search;
 pub mod serve;

@@ -15,7 +15,10 @@ use super::{
     build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, events,
     failure, gate, job, login,
 };
-use super::{project, report, report_push, search, serve, test, token, tui, user, version};
+use super::{
+    project, report, report_compare, report_convert, report_push, report_show, report_validate,
+};
+use super::{search, serve, test, token, tui, user, version};
 use crate::config::Environment;
 use clap::Parser;
 use std::ffi::OsString;
@@ -75,9 +78,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Build(command) => return build(session, command).await.map(ExitCode::from),
         Command::Gate(command) => return gates(session, command).await.map(ExitCode::from),
         Command::Artifact(ArtifactCommand::Get(args)) => artifact::get(session, &args).await,
-        Command::Report(ReportCommand::Push(args)) => report_push::push(session, &args).await,
-        Command::Report(ReportCommand::List(args)) => report::list(session, &args).await,
-        Command::Report(ReportCommand::Show { id }) => report::show(session, &id).await,
+        Command::Report(command) => return report(session, command).await.map(ExitCode::from),
         Command::Test(TestCommand::List(args)) => test::list(session, args).await,
         Command::Test(TestCommand::History(args)) => test::history(session, args).await,
         Command::Failure(FailureCommand::Show { id }) => failure::show(session, &id).await,
@@ -109,6 +110,19 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Version => version::run(session),
     };
     done.map(|()| Exit::Ok.into())
+}
+
+async fn report(session: &Session, command: ReportCommand) -> Result<Exit, CliError> {
+    let done = match command {
+        ReportCommand::Push(args) => return report_push::push(session, &args).await,
+        ReportCommand::List(args) => report::list(session, &args).await,
+        ReportCommand::Show(args) => report_show::run(session, &args).await,
+        ReportCommand::Validate(args) => return report_validate::run(session, &args),
+        ReportCommand::Convert(args) => report_convert::convert(session, &args),
+        ReportCommand::Merge(args) => report_convert::merge(session, &args),
+        ReportCommand::Compare(args) => return report_compare::run(session, &args),
+    };
+    done.map(|()| Exit::Ok)
 }
 
 async fn build(session: &Session, command: BuildCommand) -> Result<Exit, CliError> {

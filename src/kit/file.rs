@@ -9,7 +9,18 @@ use std::path::Path;
 /// # Errors
 /// Any I/O error; `path` then holds its old content.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_with_mode(path, bytes, 0o644)
+    write_with_mode(path, 0o644, |file| file.write_all(bytes))
+}
+
+/// As [`write_atomic`], with content that `write` makes piece by piece; gives what it gives.
+///
+/// # Errors
+/// Any I/O error, of `write` too; `path` then holds its old content.
+pub fn write_atomic_with<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+) -> io::Result<T> {
+    write_with_mode(path, 0o644, |file| write(file))
 }
 
 /// As [`write_atomic`], readable by its owner alone.
@@ -17,7 +28,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// Any I/O error; `path` then holds its old content.
 pub fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_with_mode(path, bytes, 0o600)
+    write_with_mode(path, 0o600, |file| file.write_all(bytes))
 }
 
 /// The content of a secret file, or `None` when there is no such file.
@@ -62,8 +73,15 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 }
 
 #[cfg_attr(not(unix), expect(unused_variables, reason = "only Unix has modes"))]
-fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let parent = path.parent().unwrap_or_else(|| Path::new("."));
+fn write_with_mode<T>(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut fs::File) -> io::Result<T>,
+) -> io::Result<T> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     #[cfg(unix)]
@@ -72,12 +90,12 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         builder.permissions(fs::Permissions::from_mode(mode));
     }
     let mut file = builder.tempfile_in(parent)?;
-    file.write_all(bytes)?;
+    let written = write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     #[cfg(unix)]
     fs::File::open(parent)?.sync_all()?;
-    Ok(())
+    Ok(written)
 }
 
 #[cfg(test)]

@@ -6,6 +6,6 @@ mod random;
 mod task;
 
 pub use clock::Clock;
-pub use file::{create_private_dir, read_secret, write_atomic, write_secret};
+pub use file::{create_private_dir, read_secret, write_atomic, write_atomic_with, write_secret};
 pub use random::{constant_time_eq, random_bytes, random_token, sha256, to_hex};
 pub use task::Tasks;

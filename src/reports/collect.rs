@@ -308,7 +308,7 @@ fn settle(number: u32, test: Gathered, verdict: &TestVerdict, fails: bool) -> (C
     (result, run)
 }
 
-fn identity_of(project: ProjectId, case: &ParsedCase) -> (TestId, Identity) {
+pub(super) fn identity_of(project: ProjectId, case: &ParsedCase) -> (TestId, Identity) {
     let mut identity = identify(
         case.nodeid.as_deref(),
         case.file.as_deref(),
@@ -338,7 +338,7 @@ fn identity_of(project: ProjectId, case: &ParsedCase) -> (TestId, Identity) {
 }
 
 /// Whether a row tells of a failure, its own or that of an attempt inside it, and that failure's signature.
-fn failure_of(case: &ParsedCase, outcome: Outcome) -> Option<Option<Signature>> {
+pub(super) fn failure_of(case: &ParsedCase, outcome: Outcome) -> Option<Option<Signature>> {
     let sign = |kind: &Option<String>, message: &Option<String>, trace: Option<&str>| {
         Some(signature(
             kind.as_deref(),

@@ -7,6 +7,8 @@
 //! The way through: [`Reports::intake`] streams a body into the volumes, [`Reports::prepare`] parses it and packs rows into the
 //! volumes (nobody sees them yet), [`store`] writes what points to them. [`Reports::upload`] does all three.
 //!
+//! Without a server, [`digest`] makes of files what the server would, and [`convert`] writes it in another format.
+//!
 //! On disk: *rows* are what the file says, one a `<testcase>`, packed into compressed blocks in the order of the file. *Results* are
 //! tests: one for each test of the report, with the outcome that its rows and attempts add up to, packed into blocks of their
 //! own that lists and comparisons scan. The state holds the report and where its blocks lie.
@@ -15,6 +17,8 @@ mod block;
 mod collect;
 mod compare;
 mod compare_builds;
+pub mod convert;
+pub mod digest;
 mod error;
 mod evidence;
 mod failures;

@@ -14,6 +14,7 @@ mod false_greens;
 mod gates;
 mod people;
 mod pytest;
+mod report_cli;
 mod reports;
 mod search;
 mod support;

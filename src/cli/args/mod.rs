@@ -33,7 +33,9 @@ pub(in crate::cli) use login::Login;
 pub(in crate::cli) use project::{
     Create as CreateProject, ProjectCommand, Update as UpdateProject,
 };
-pub(in crate::cli) use report::{ListReports, Push, ReportCommand};
+pub(in crate::cli) use report::{
+    CompareReports, Convert, FailOn, ListReports, Merge, Push, ReportCommand, Show, Validate,
+};
 pub(in crate::cli) use search::{Events, Search};
 pub(in crate::cli) use serve::ServeArgs;
 pub(in crate::cli) use test::{FailureCommand, Label, ListTests, TestCommand, TestHistory};

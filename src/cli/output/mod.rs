@@ -3,6 +3,7 @@
 //! Promises: a text that came from a server holds no control sequence when it reaches the terminal ([`clean`], [`clean_log`]).
 
 mod clean;
+mod json;
 mod measure;
 mod printer;
 mod progress;

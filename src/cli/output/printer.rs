@@ -1,6 +1,7 @@
 //! The two channels: results on stdout, messages on stderr.
 
 use super::clean::{clean, clean_json};
+use super::json::write_json;
 use super::progress::ProgressBar;
 use super::table::Table;
 use super::theme::Theme;
@@ -95,14 +96,23 @@ impl Printer {
         stdout
             .write_all(bytes)
             .and_then(|()| stdout.flush())
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::BrokenPipe => CliError::stdout_closed(),
-                _ => CliError::new(
-                    Exit::Failed,
-                    "stdout",
-                    format!("failed to write to stdout: {error}"),
-                ),
-            })
+            .map_err(|error| stdout_failed(&error))
+    }
+
+    /// Writes a value of any size as indented JSON, while it is made.
+    pub(in crate::cli) fn json_stream<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
+        write_json(value, io::stdout().lock()).map_err(|error| stdout_failed(&error))
+    }
+
+    /// Lets `write` write a file of any size to stdout.
+    pub(in crate::cli) fn stream<T>(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+    ) -> Result<T, CliError> {
+        let mut stdout = io::stdout().lock();
+        write(&mut stdout)
+            .and_then(|done| stdout.flush().map(|()| done))
+            .map_err(|error| stdout_failed(&error))
     }
 
     /// Writes a value as indented JSON.
@@ -175,6 +185,17 @@ impl Printer {
     /// A progress bar over `total` bytes; hidden where stderr is no terminal.
     pub(in crate::cli) fn progress(&self, label: &str, total: Option<u64>) -> ProgressBar {
         ProgressBar::new(&clean(label), total, self.stderr_is_terminal && !self.quiet)
+    }
+}
+
+fn stdout_failed(error: &io::Error) -> CliError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => CliError::stdout_closed(),
+        _ => CliError::new(
+            Exit::Failed,
+            "stdout",
+            format!("failed to write to stdout: {error}"),
+        ),
     }
 }
 

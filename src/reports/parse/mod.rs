@@ -55,6 +55,7 @@ pub use detect::{detect, is_archive};
 pub use error::ParseError;
 pub use format::Format;
 pub use input::Text;
+pub(in crate::reports) use junit::names_spec_file;
 pub use limits::{Limits, Stop};
 pub use model::{
     Counts, Outcome, ParsedCase, Repeat, Resolution, RetryAttempt, SuiteInfo, Summary,

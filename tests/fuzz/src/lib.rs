@@ -3,9 +3,11 @@
 pub mod reports;
 
 use std::fmt::Debug;
+use std::io::Cursor;
 
 use reports::parse::{
-    Attempts, Limits, ParseError, ParsedCase, Sink, Stop, SuiteInfo, Summary, Text, parse, parse_as,
+    Attempts, Limits, ParseError, ParsedCase, Sink, Stop, SuiteInfo, Summary, Text, is_archive, parse, parse_as,
+    parse_seekable,
 };
 
 pub use reports::parse::Format;
@@ -92,6 +94,10 @@ pub fn check(format: Option<Format>, bytes: &[u8]) {
 fn read(format: Option<Format>, bytes: &[u8]) -> (Result<Summary, ParseError>, Kept) {
     let mut kept = Kept::default();
     let end = match format {
+        // The only format that may be an archive.
+        Some(Format::Allure) if is_archive(bytes) => {
+            parse_seekable(Cursor::new(bytes), &LIMITS, &mut kept)
+        }
         Some(format) => parse_as(format, bytes, &LIMITS, &mut kept),
         None => parse(bytes, &LIMITS, &mut kept),
     };

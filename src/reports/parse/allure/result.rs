@@ -126,7 +126,10 @@ impl Reader<'_> {
                 }
                 "known" => self.known = value == Value::Bool(true),
                 "flaky" => self.case.flaky = value == Value::Bool(true),
-                "muted" if value == Value::Bool(true) => {
+                "muted"
+                    if value == Value::Bool(true)
+                        && self.case.properties.len() < self.limits.properties =>
+                {
                     self.case.properties.push((key, "true".to_owned()));
                 }
                 "muted" => {}
@@ -144,7 +147,12 @@ impl Reader<'_> {
         let shown = if name.is_empty() { url.clone() } else { name };
         match self.text_of(link, "type").as_str() {
             _ if shown.is_empty() => {}
-            "issue" | "tms" => self.case.tickets.push(shown),
+            "issue" | "tms" => {
+                if self.case.tickets.len() < self.limits.properties {
+                    self.case.tickets.push(shown);
+                }
+            }
+            _ if self.case.extra.len() >= self.limits.properties => {}
             _ => {
                 let target = if url.is_empty() { shown } else { url };
                 self.case.extra.push(("link".to_owned(), target));

@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use super::own;
 use super::read::Ctrf;
 use super::status::{is_status, outcome};
 use crate::reports::parse::input::{Value, float_ms};
@@ -21,6 +22,7 @@ impl<R: BufRead> Ctrf<'_, R> {
                 ..RetryAttempt::default()
             };
             let mut status = String::new();
+            let mut exact = None;
             let mut others = Vec::new();
             for (key, value) in members {
                 match key.as_str() {
@@ -37,6 +39,11 @@ impl<R: BufRead> Ctrf<'_, R> {
                     "trace" => attempt.trace = self.doc.long(value),
                     "stdout" => attempt.stdout = self.doc.long(value),
                     "stderr" => attempt.stderr = self.doc.long(value),
+                    "extra" => {
+                        let (ours, rest) = own::split(value);
+                        exact = own::outcome_in(&ours);
+                        others.extend(rest.map(|rest| (key, rest)));
+                    }
                     _ => others.push((key, value)),
                 }
             }
@@ -48,11 +55,13 @@ impl<R: BufRead> Ctrf<'_, R> {
                     self.doc.extra(case, &name, value);
                 }
             }
-            attempt.outcome = outcome(
-                if is_status(&status) { &status } else { "other" },
-                Some(&status),
-                attempt.message.is_some(),
-            );
+            attempt.outcome = exact.unwrap_or_else(|| {
+                outcome(
+                    if is_status(&status) { &status } else { "other" },
+                    Some(&status),
+                    attempt.message.is_some(),
+                )
+            });
             attempt.kind = attempt.message.as_deref().and_then(exception_kind);
             case.retries.push(attempt);
         }

@@ -1,6 +1,7 @@
 //! Common Test Report Format, JSON.
 
 mod attempt;
+mod own;
 mod read;
 mod status;
 mod test;

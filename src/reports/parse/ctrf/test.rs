@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use super::own;
 use super::read::Ctrf;
 use super::status::{is_status, outcome};
 use crate::reports::parse::document::joined;
@@ -25,6 +26,7 @@ impl<R: BufRead> Ctrf<'_, R> {
         };
         let (mut status, mut raw_status, mut retries) = (None, None, 0_u32);
         let mut stop = None;
+        let mut own = Vec::new();
         for (key, value) in members {
             match key.as_str() {
                 _ if value == Value::Null => {}
@@ -56,6 +58,13 @@ impl<R: BufRead> Ctrf<'_, R> {
                 "labels" | "parameters" => self.doc.properties(&mut case, &key, value),
                 "attachments" => self.attachments("attachments", value, &mut case),
                 "retryAttempts" => self.attempts(value, &mut case),
+                "extra" => {
+                    let (ours, rest) = own::split(value);
+                    own = ours;
+                    if let Some(rest) = rest {
+                        self.doc.extra(&mut case, &key, rest);
+                    }
+                }
                 "browser" | "device" | "type" => {
                     if let Some(value) = self.doc.filled(value) {
                         case.properties.push((key, value));
@@ -87,6 +96,7 @@ impl<R: BufRead> Ctrf<'_, R> {
             self.suite = case.classname.as_str().into();
         }
         case.suite = self.suite.clone();
+        own::apply(own, &mut case);
         case
     }
 

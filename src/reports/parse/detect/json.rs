@@ -3,7 +3,6 @@
 //! Each rule names keys that its tools always write and others do not; lines of JSON (`go test -json`, libtest) have none
 //! of them in their first line, and no more than that line is looked at.
 
-use super::allure::is_allure;
 use super::sketch::Sketch;
 use crate::reports::parse::format::Format;
 
@@ -16,12 +15,12 @@ pub(super) fn look_at_json(head: &[u8]) -> Option<Format> {
         (Format::Jest, is_jest),
         (Format::Mocha, is_mocha),
         (Format::Cucumber, is_cucumber),
+        (Format::Allure, is_allure),
     ];
     rules
         .iter()
         .find(|(_, holds)| holds(&sketch))
         .map(|(format, _)| *format)
-        .or_else(|| is_allure(head).then_some(Format::Allure))
 }
 
 type Rule = fn(&Sketch<'_>) -> bool;
@@ -74,6 +73,27 @@ fn is_cucumber(sketch: &Sketch<'_>) -> bool {
         || (sketch.has("[].keyword")
             && sketch.has("[].name")
             && sketch.count(&["[].uri", "[].location"]) > 0)
+}
+
+/// A status of Allure's with members that its results have together.
+fn is_allure(sketch: &Sketch<'_>) -> bool {
+    let statuses = ["passed", "failed", "broken", "skipped", "unknown"];
+    let members = [
+        "uuid",
+        "historyId",
+        "testCaseId",
+        "fullName",
+        "statusDetails",
+        "steps",
+        "stage",
+        "labels",
+        "attachments",
+        "parameters",
+    ];
+    statuses
+        .iter()
+        .any(|status| sketch.begins("status", format!("\"{status}\"").as_bytes()))
+        && sketch.count(&members) > 1
 }
 
 #[cfg(test)]
@@ -139,5 +159,6 @@ mod tests {
             r#"{"uuid":"1","historyId":"2","fullName":"a","status":"passed","stage":"finished","steps":[],"labels":[]}"#,
             Some(Format::Allure),
         );
+        check(r#"{"uuid":"1","status":"passed"}"#, None);
     }
 }

@@ -1,6 +1,5 @@
 //! Finds out what a file is from its first bytes.
 
-mod allure;
 mod json;
 mod lines;
 mod look;

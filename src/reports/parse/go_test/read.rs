@@ -19,7 +19,7 @@ use super::package::{Open, Output as Said, Package};
 use crate::reports::parse::error::ParseError;
 use crate::reports::parse::format::Format;
 use crate::reports::parse::input::{
-    Decoded, LONGEST_LINE, Lines, Piece, TextBuilder, Value, float_ms, record, timestamp,
+    Decoded, Fault, LONGEST_LINE, Lines, Piece, TextBuilder, Value, float_ms, record, timestamp,
 };
 use crate::reports::parse::limits::Limits;
 use crate::reports::parse::model::{Outcome, ParsedCase, SuiteInfo, Summary};
@@ -53,6 +53,7 @@ pub(in crate::reports::parse) fn read<R: BufRead>(
         builds: HashMap::new(),
         building: None,
         rest: TextBuilder::new(limits.text_bytes),
+        events: false,
         held: 0,
         line: 0,
     };
@@ -75,6 +76,8 @@ struct GoTest<'a> {
     building: Option<String>,
     /// Everything else that is no event.
     rest: TextBuilder,
+    /// There was an event.
+    events: bool,
     held: usize,
     line: u64,
 }
@@ -110,7 +113,10 @@ impl GoTest<'_> {
             let line = lines.line().trim_ascii();
             let members = record(line, lines.cut() > 0, self.out.limits, &mut self.repairs);
             match members.map(|members| self.event(members)) {
-                Some(event) if !event.action.is_empty() => self.take(event)?,
+                Some(event) if !event.action.is_empty() => {
+                    self.events = true;
+                    self.take(event)?;
+                }
                 None if line.starts_with(b"{\"") && !lines.ended() => {
                     self.out
                         .truncated(self.line, || "the last line breaks off".to_owned());
@@ -401,7 +407,7 @@ impl GoTest<'_> {
             return;
         }
         let limits = Limits {
-            text_bytes: BUILD_BYTES,
+            text_bytes: BUILD_BYTES.min(self.out.limits.text_bytes),
             ..self.out.limits.clone()
         };
         let output = self.builds.entry(path).or_default();
@@ -435,6 +441,9 @@ impl GoTest<'_> {
     }
 
     fn finish(&mut self) -> Result<(), Halt> {
+        if !self.events {
+            return Err(Fault::Invalid("no event of `go test -json`".to_owned()).into());
+        }
         let mut open: Vec<_> = std::mem::take(&mut self.packages).into_values().collect();
         open.sort_by_key(|package| package.line);
         for mut package in open {

@@ -7,4 +7,5 @@ mod testhide;
 mod writers;
 
 pub(in crate::reports::parse) use read::Junit;
+pub(in crate::reports) use testhide::names_spec_file;
 pub(in crate::reports::parse) use testhide::resolution_kind;

@@ -252,7 +252,7 @@ fn take_legacy_id(case: &mut ParsedCase) {
 }
 
 /// Playwright alone puts the spec file with its extension into the classname, and writes a row for each attempt.
-fn names_spec_file(classname: &str, file: &str) -> bool {
+pub(in crate::reports) fn names_spec_file(classname: &str, file: &str) -> bool {
     let script = [".js", ".ts", ".jsx", ".tsx", ".mjs", ".cjs", ".mts", ".cts"]
         .iter()
         .any(|extension| file.ends_with(extension));

@@ -16,7 +16,7 @@ use super::words::failure;
 use crate::reports::parse::error::ParseError;
 use crate::reports::parse::format::Format;
 use crate::reports::parse::input::{
-    Decoded, LONGEST_LINE, Lines, Piece, Text, TextBuilder, Value, float_ms, record,
+    Decoded, Fault, LONGEST_LINE, Lines, Piece, Text, TextBuilder, Value, float_ms, record,
 };
 use crate::reports::parse::limits::Limits;
 use crate::reports::parse::model::{Counts, Outcome, ParsedCase, Repeat, SuiteInfo, Summary};
@@ -51,6 +51,7 @@ pub(in crate::reports::parse) fn read<R: BufRead>(
         suites: Vec::new(),
         binary: Arc::from(""),
         stray: TextBuilder::new(limits.text_bytes),
+        events: false,
         nextest: false,
         line: 0,
     };
@@ -72,6 +73,8 @@ struct Libtest<'a> {
     /// What cargo said last of the binary that runs.
     binary: Arc<str>,
     stray: TextBuilder,
+    /// There was an event.
+    events: bool,
     /// Names are as nextest writes them.
     nextest: bool,
     line: u64,
@@ -123,6 +126,7 @@ impl Libtest<'_> {
             let members = record(line, cut > 0, self.out.limits, &mut self.repairs);
             match members.map(|members| self.event(members)) {
                 Some(event) if !event.kind.is_empty() => {
+                    self.events = true;
                     self.noise(before);
                     self.take(event)?;
                 }
@@ -382,6 +386,9 @@ impl Libtest<'_> {
     }
 
     fn finish(&mut self) -> Result<(), Halt> {
+        if !self.events {
+            return Err(Fault::Invalid("no event of libtest".to_owned()).into());
+        }
         if self.nextest {
             self.out.summary.reporter = Some("nextest".to_owned());
             // It counts skipped tests again whenever it begins a suite anew.

@@ -16,7 +16,7 @@ use super::line::{Line, Point};
 use super::point::Told;
 use crate::reports::parse::error::ParseError;
 use crate::reports::parse::format::Format;
-use crate::reports::parse::input::{Decoded, LONGEST_LINE, Lines, Piece, TextBuilder};
+use crate::reports::parse::input::{Decoded, Fault, LONGEST_LINE, Lines, Piece, TextBuilder};
 use crate::reports::parse::limits::Limits;
 use crate::reports::parse::model::{Counts, Outcome, ParsedCase, Repeat, SuiteInfo, Summary};
 use crate::reports::parse::output::{Halt, Output};
@@ -159,11 +159,10 @@ impl Tap<'_> {
                 of.plan = Some(count);
                 if let Some(why) = skip
                     && level == 0
+                    && self.out.summary.properties.is_empty()
                 {
-                    self.out
-                        .summary
-                        .properties
-                        .push(("skip_all".to_owned(), why.to_owned()));
+                    let why = ("skip_all".to_owned(), first_words(why));
+                    self.out.summary.properties.push(why);
                 }
             }
             Line::Point(point) => self.point(level, point)?,
@@ -339,13 +338,32 @@ impl Tap<'_> {
                 None => told.output = Some(after),
             }
         }
-        let Some(case) = told.into_case() else {
+        let Some(mut case) = told.into_case() else {
             return Ok(());
         };
+        self.shorten(&mut case);
         let of = &mut self.levels[level];
         of.rows += 1;
         of.failed += u64::from(matches!(case.outcome, Outcome::Failed | Outcome::Error));
         self.out.case(case)
+    }
+
+    /// Keeps short texts short; a line may have a megabyte.
+    fn shorten(&mut self, case: &mut ParsedCase) {
+        let most = self.out.limits.attribute_bytes;
+        let values = case
+            .properties
+            .iter_mut()
+            .chain(&mut case.extra)
+            .map(|(_, value)| value);
+        let texts = [&mut case.name]
+            .into_iter()
+            .chain(&mut case.nodeid)
+            .chain(&mut case.message)
+            .chain(values);
+        for text in texts.filter(|text| text.len() > most) {
+            *text = TextBuilder::short(text.as_bytes(), Piece::Plain, most, &mut self.repairs);
+        }
     }
 
     fn comment(&mut self, comment: &str) -> Result<(), Halt> {
@@ -383,7 +401,7 @@ impl Tap<'_> {
         if std::mem::replace(&mut self.bailed, true) {
             return Ok(());
         }
-        let case = ParsedCase {
+        let mut case = ParsedCase {
             report_line: self.line,
             suite: self.suite(),
             name: "Bail out!".to_owned(),
@@ -397,6 +415,7 @@ impl Tap<'_> {
             repeat: Repeat::Row,
             ..ParsedCase::default()
         };
+        self.shorten(&mut case);
         let level = self.levels.last_mut().expect("the document stays");
         level.rows += 1;
         level.failed += 1;
@@ -410,6 +429,10 @@ impl Tap<'_> {
         }
         self.flush()?;
         let open = self.levels.len() - 1;
+        let empty = open == 0 && self.levels[0].points == 0 && self.levels[0].plan.is_none();
+        if empty && self.out.summary.counts.total == 0 {
+            return Err(Fault::Invalid("neither a plan nor a test point".to_owned()).into());
+        }
         let of_document = &self.levels[0];
         let short = of_document
             .plan
