@@ -6,6 +6,12 @@ use crate::reports::parse::fill::{complete, is_bad, row};
 use crate::reports::parse::input::{Tag, timestamp};
 use crate::reports::parse::model::{Outcome, ParsedCase};
 
+/// Ids that nearly every result carries and that say nothing: "a unit test", "not in a list".
+const USUAL: [(&str, &str); 2] = [
+    ("testType", "13cdc9d9-ddb5-4fa4-a97d-d965ccfc6d4b"),
+    ("testListId", "8c84fa94-04c1-424b-9868-57a2d4851a1d"),
+];
+
 /// An id of the document, whatever its length and case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Id([u8; 16]);
@@ -87,8 +93,13 @@ impl Open {
         for (name, value) in named.into_iter().flatten() {
             at.keep(&mut case.extra, (name.to_owned(), value));
         }
-        for pair in attributes.rest() {
-            at.keep(&mut case.extra, pair);
+        for (name, value) in attributes.rest() {
+            let usual = USUAL
+                .iter()
+                .any(|(known, id)| name == *known && value.eq_ignore_ascii_case(id));
+            if !usual {
+                at.keep(&mut case.extra, (name, value));
+            }
         }
         Self {
             case,
