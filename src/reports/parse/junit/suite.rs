@@ -194,10 +194,14 @@ impl Suites {
                 if case.file.is_none() {
                     case.file.clone_from(&suite.file);
                 }
-                if case.file.is_none() && *case.suite == case.classname && is_script(&case.suite) {
+                let in_script = *case.suite == case.classname && is_script(&case.suite);
+                if case.file.is_none() && in_script {
                     case.file = Some(case.suite.to_string());
                 }
-                if hosts_are_projects && let Some(project) = &suite.hostname {
+                if in_script
+                    && hosts_are_projects
+                    && let Some(project) = &suite.hostname
+                {
                     case.properties
                         .push(("project".to_owned(), project.clone()));
                 }

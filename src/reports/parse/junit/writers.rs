@@ -19,7 +19,8 @@ impl Writer {
         let mut attribute = |wanted: &[u8]| attributes.find(|(name, _)| *name == wanted);
         let found = match tag.attributes().next() {
             None => Some("node"),
-            Some((b"id", _)) => Some("playwright"),
+            // Both are settings, and hardly ever set.
+            Some((b"id", b"")) => Some("playwright"),
             Some(_) if attribute(b"uuid").is_some() => Some("nextest"),
             Some((b"name", b"pytest tests")) => Some("pytest"),
             Some(_) => None,

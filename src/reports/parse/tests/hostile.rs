@@ -264,6 +264,21 @@ fn shapes_of_documents() {
 }
 
 #[test]
+fn hosts_are_projects_of_playwright_only() {
+    let check = |root: &str, classname: &str, expected: &[&str]| {
+        let (_, case) = read_one(
+            format!("<testsuites {root}><testsuite name='a.spec.ts' hostname='h'><testcase name='t' classname='{classname}'/></testsuite></testsuites>").as_bytes(),
+        );
+        let values: Vec<_> = case.properties.iter().map(|(_, value)| value).collect();
+        assert_eq!(values, expected, "{root} {classname}");
+    };
+    check("id='' name=''", "a.spec.ts", &["h"]);
+    check("id='' name=''", "A", &[]);
+    check("id='run 7' name=''", "a.spec.ts", &[]);
+    check("name='vitest tests'", "a.spec.ts", &[]);
+}
+
+#[test]
 fn properties_in_both_places_and_forms() {
     let mut collected = Collected::default();
     let text = "<testsuites><testsuite name='s'><testcase name='a' test_resolution='Passed'><properties><property name='docstr'>text</property><property name='x' value='1'/><property name='x' value='2'/></properties></testcase></testsuite><properties><property name='build' value='7'/></properties></testsuites>";
