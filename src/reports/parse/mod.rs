@@ -8,9 +8,9 @@
 //! * **What can be read is read.** Illegal characters, wrong encodings, stray `<` and `&`, missing end tags and a cut tail
 //!   are repaired, and every repair is told as a warning. Only a file that is no report at all is an error.
 //!
-//! The way through: [`parse`] looks at the head ([`detect`]), decodes to UTF-8 (`text`), and hands the bytes to `junit`
-//! (with the rules of the `testhide` dialect) or `ctrf`; those call the [`Sink`] with one [`ParsedCase`] after another.
-//! [`Attempts`] then tells apart attempts, rows and copies of one test.
+//! The way through: [`parse`] looks at the head ([`detect`]; [`parse_as`] is told the format), decodes to UTF-8 (`input`), and
+//! hands the bytes to the parser of the format; that calls the [`Sink`] with one [`ParsedCase`] after another. [`Attempts`]
+//! then tells apart attempts, rows and copies of one test.
 //!
 //! XML is read by a tokenizer of our own (`xml`): the usual readers buffer a whole text node or tag before anybody can
 //! look at its length, and stop at the first stray `&`.

@@ -8,10 +8,8 @@ use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
 use super::robot::Robot;
-use super::{
-    allure, ctrf, cucumber, go_test, jest, libtest, mocha, nunit, playwright, tap, testng, trx,
-    walk, xunit,
-};
+use super::{allure, ctrf, cucumber, go_test, jest, libtest, mocha};
+use super::{nunit, playwright, tap, testng, trx, walk, xunit};
 use crate::reports::parse::input::{Decoded, Sniffed, decode_head, sniff};
 use crate::reports::parse::junit::Junit;
 

@@ -73,6 +73,8 @@ pub(in crate::reports::parse) struct Junit<'a> {
     spare: Option<Box<CaseBuilder>>,
     property: Option<OpenProperty>,
     counts: Counts,
+    /// Attempts that stood inside cases.
+    inner_attempts: u64,
     warnings: Warnings,
     repairs: Repairs,
     /// An element of a report was met.
@@ -99,6 +101,7 @@ impl<'a> Junit<'a> {
             spare: None,
             property: None,
             counts: Counts::default(),
+            inner_attempts: 0,
             warnings: Warnings::new(limits.warnings),
             repairs: Repairs::at_line(1),
             recognised: false,
@@ -402,6 +405,7 @@ impl<'a> Junit<'a> {
         }
         let line = case.report_line;
         self.counts.add(case.outcome);
+        self.inner_attempts += case.retries.len() as u64;
         self.sink
             .case(case)
             .map_err(|_| ParseError::Stopped { line })
@@ -452,8 +456,11 @@ impl<'a> Junit<'a> {
             }
         }
         let suites = self.suites.finish(self.sink);
+        // Surefire counts every run of a test, so that reruns are in its sum.
+        let runs = self.counts.total + self.inner_attempts;
         if let Some(declared) = suites.declared
             && declared.total != self.counts.total
+            && declared.total != runs
         {
             let found = self.counts.total;
             self.warnings

@@ -202,7 +202,7 @@ fn drop_escapes(text: &mut String) -> u64 {
                 .count();
             match part.as_bytes().get(parameters) {
                 Some(letter) if letter.is_ascii_alphabetic() => {
-                    kept.push_str(&part[parameters + 1..])
+                    kept.push_str(&part[parameters + 1..]);
                 }
                 _ => {
                     kept.push_str(escape);

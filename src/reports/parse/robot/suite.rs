@@ -1,4 +1,4 @@
-//! Suites that are open, and their tests held back until no teardown can change them any more.
+//! Suites that are open, and tests held back until no teardown can change them any more.
 //!
 //! Robot writes a test with its own outcome. When a suite's teardown fails afterwards, every test below the suite has failed,
 //! and only the reader of the file can say so. Tests are held back for that up to a budget; those that had to go before are
@@ -34,11 +34,18 @@ pub(super) struct OpenSuite {
     released: bool,
 }
 
+/// What is held back, in the order of the document.
+enum Held {
+    Test(Box<ParsedCase>),
+    /// A suite that has ended: it is told after its tests.
+    Suite(Box<SuiteInfo>),
+}
+
 /// All open suites.
 #[derive(Default)]
 pub(super) struct Suites {
     open: Vec<OpenSuite>,
-    held: Vec<ParsedCase>,
+    held: Vec<Held>,
     held_bytes: usize,
     /// The outcomes in the file already say what teardowns did.
     pub(super) settled: bool,
@@ -96,8 +103,13 @@ impl Suites {
         if self.settled || self.open.is_empty() {
             return out.case(case);
         }
-        self.held_bytes += cost(&case);
-        self.held.push(case);
+        self.hold(cost(&case), Held::Test(Box::new(case)), out)
+    }
+
+    /// Holds back one more, and lets all go if that is too much.
+    fn hold(&mut self, cost: usize, held: Held, out: &mut Output<'_>) -> Result<(), Halt> {
+        self.held_bytes += cost;
+        self.held.push(held);
         if self.held_bytes > BUDGET {
             for suite in &mut self.open {
                 suite.released |= suite.held_from < self.held.len();
@@ -114,8 +126,10 @@ impl Suites {
             return Ok(());
         };
         if let Some((word, failure)) = suite.teardown.as_ref().filter(|_| !self.settled) {
-            for case in &mut self.held[suite.held_from..] {
-                torn_down(case, *word, failure);
+            for held in &mut self.held[suite.held_from..] {
+                if let Held::Test(case) = held {
+                    torn_down(case, *word, failure);
+                }
             }
             if suite.released {
                 out.warn(
@@ -129,11 +143,15 @@ impl Suites {
                         )
                     },
                 );
-                self.held
-                    .push(row_of_teardown(&suite, line, *word, failure));
+                let row = row_of_teardown(&suite, line, *word, failure);
+                self.hold(cost(&row), Held::Test(Box::new(row)), out)?;
             }
         }
-        out.suite(suite.info);
+        self.hold(
+            cost_of_suite(&suite.info),
+            Held::Suite(Box::new(suite.info)),
+            out,
+        )?;
         if self.open.is_empty() {
             self.release(out)?;
         }
@@ -142,8 +160,11 @@ impl Suites {
 
     fn release(&mut self, out: &mut Output<'_>) -> Result<(), Halt> {
         self.held_bytes = 0;
-        for case in std::mem::take(&mut self.held) {
-            out.case(case)?;
+        for held in std::mem::take(&mut self.held) {
+            match held {
+                Held::Test(case) => out.case(*case)?,
+                Held::Suite(suite) => out.suite(*suite),
+            }
         }
         Ok(())
     }
@@ -202,6 +223,15 @@ fn cost(case: &ParsedCase) -> usize {
         + case.message.as_ref().map_or(0, String::len)
         + case.docstring.as_ref().map_or(0, String::len);
     CASE_COST + long + lists + short
+}
+
+/// About how much memory a suite takes.
+fn cost_of_suite(suite: &SuiteInfo) -> usize {
+    let properties = suite.properties.iter();
+    CASE_COST
+        + properties
+            .map(|(name, value)| name.len() + value.len())
+            .sum::<usize>()
 }
 
 /// A text, if there is anything in it.

@@ -145,7 +145,9 @@ fn every_cut_is_survived() {
 
 mod robot {
     use super::Collected;
-    use crate::reports::parse::{Format, Limits, Outcome, Summary, parse, parse_as};
+    use crate::reports::parse::{
+        Format, Limits, Outcome, ParsedCase, Sink, Stop, SuiteInfo, Summary, parse, parse_as,
+    };
 
     fn read(text: &str) -> (Summary, Collected) {
         let mut collected = Collected::default();
@@ -182,6 +184,31 @@ mod robot {
                 .iter()
                 .any(|warning| warning.code == "late_teardown")
         );
+    }
+
+    #[test]
+    fn suites_are_told_after_their_tests() {
+        #[derive(Default)]
+        struct Order(Vec<String>);
+        impl Sink for Order {
+            fn suite(&mut self, suite: SuiteInfo) {
+                self.0.push(suite.name.to_string());
+            }
+
+            fn case(&mut self, case: ParsedCase) -> Result<(), Stop> {
+                self.0.push(case.name);
+                Ok(())
+            }
+        }
+        let test = |name: &str| format!("<test name='{name}'><status status='PASS'/></test>");
+        let text = format!(
+            "<robot><suite name='S'><suite name='A'>{}</suite>{}</suite></robot>",
+            test("a"),
+            test("b")
+        );
+        let mut order = Order::default();
+        parse(text.as_bytes(), &Limits::default(), &mut order).expect("is a report");
+        assert_eq!(order.0, ["a", "S > A", "b", "S"]);
     }
 
     #[test]
@@ -240,7 +267,7 @@ mod robot {
         };
         assert_eq!(
             read_as("<testsuite/>").map_err(|error| error.code()).err(),
-            Some("report_broken")
+            Some("report_not_recognised")
         );
         assert!(read_as("<x><robot><suite/></robot></x>").is_ok());
     }

@@ -198,7 +198,12 @@ fn surefire_reruns() {
     let verdict = attempts.finish()[0];
     assert_eq!((verdict.attempts, verdict.flaky), (3, true));
 
-    let (_, case) = read_one(b"<testsuite><testcase name='a'><failure message='one'/><rerunFailure message='two'>t</rerunFailure></testcase></testsuite>");
+    let (summary, case) = read_one(b"<testsuite tests='2'><testcase name='a'><failure message='one'/><rerunFailure message='two' time='0.5'>t</rerunFailure></testcase></testsuite>");
+    assert_eq!(codes(&summary), [""; 0], "both runs are declared");
+    assert_eq!(case.retries[0].duration_ms, Some(500));
+    let mut attempts = Attempts::new();
+    attempts.place(&case.key());
+    assert_eq!(attempts.finish()[0].attempts, 2);
     assert_eq!(
         (
             case.outcome,
