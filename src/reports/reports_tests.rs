@@ -1,7 +1,7 @@
 //! Reports from body to answers, over a real store.
 
 use super::generator::junit;
-use super::parse::{Attempts, Limits, ParsedCase, Sink, Stop, SuiteInfo, parse};
+use super::parse::{Attempts, Limits, ParsedCase, Sink, Stop, SuiteInfo, parse_seekable};
 use super::{PreparedReport, Reports, ReportsError, Upload, store};
 use crate::accounts::{Principal, Refusal};
 use crate::events::EventLog;
@@ -112,8 +112,17 @@ fn fixtures() -> Vec<PathBuf> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "xml"))
         .collect();
+    // Formats of lines, and archives.
+    for folder in ["go_test", "libtest", "tap", "allure"] {
+        found.extend(
+            std::fs::read_dir(root.join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| !path.to_string_lossy().ends_with(".expected.json")),
+        );
+    }
     found.sort();
-    assert!(found.len() > 5);
+    assert!(found.len() > 20);
     found
 }
 
@@ -136,7 +145,7 @@ fn fixtures_give_what_they_hold() {
         let what = path.display();
         let bytes = std::fs::read(&path).unwrap();
         let mut cases = Cases::default();
-        parse(&bytes[..], &Limits::default(), &mut cases).unwrap();
+        parse_seekable(std::io::Cursor::new(&bytes), &Limits::default(), &mut cases).unwrap();
         let mut attempts = Attempts::new();
         let placed: Vec<_> = cases
             .0

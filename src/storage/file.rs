@@ -207,3 +207,63 @@ impl Seek for FileReader {
         Ok(target)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::OpenOptions;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Move {
+        Read(usize),
+        To(SeekFrom),
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let one = prop_oneof![
+            (0usize..5000).prop_map(Move::Read),
+            (0u64..10_000).prop_map(|at| Move::To(SeekFrom::Start(at))),
+            (-9000i64..9000).prop_map(|by| Move::To(SeekFrom::Current(by))),
+            (-9000i64..100).prop_map(|by| Move::To(SeekFrom::End(by))),
+        ];
+        proptest::collection::vec(one, 1..30)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_stored_file_is_read_from_anywhere(
+            sizes in proptest::collection::vec(1usize..3000, 1..5), moves in moves()
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let (_storage, volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+            let whole: Vec<u8> = (0..sizes.iter().sum::<usize>()).map(|at| (at * 31 % 251) as u8).collect();
+            let mut rest = &whole[..];
+            let parts: Vec<Bytes> = sizes.iter().map(|size| {
+                let (part, after) = rest.split_at(*size);
+                rest = after;
+                Bytes::copy_from_slice(part)
+            }).collect();
+            let parts = runtime.block_on(volumes.append_file(parts)).unwrap();
+            let file = StoredFile { size: whole.len() as u64, blake3: [0; 32], parts };
+            let (mut reader, mut model) = (FileReader::new(volumes, &file), Cursor::new(&whole));
+            for next in moves {
+                match next {
+                    Move::Read(count) => {
+                        let (mut found, mut expected) = (Vec::new(), Vec::new());
+                        reader.by_ref().take(count as u64).read_to_end(&mut found).unwrap();
+                        model.by_ref().take(count as u64).read_to_end(&mut expected).unwrap();
+                        prop_assert!(found == expected, "{next:?}");
+                    }
+                    Move::To(place) => {
+                        prop_assert_eq!(reader.seek(place).ok(), model.seek(place).ok());
+                    }
+                }
+            }
+        }
+    }
+}
