@@ -54,7 +54,7 @@ fn main() {
                 "build_latency" => build_latency::measure(&mut table).await,
                 "log_throughput" => log_throughput::measure(&mut table).await,
                 "ingest" => ingest::measure(&mut table).await,
-                "parse_junit" => parse_junit::measure(&mut table).await,
+                "parse_junit" => parse_junit::measure(&mut table),
                 _ => start::measure(&mut table).await,
             }
         });

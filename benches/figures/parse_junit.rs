@@ -16,7 +16,7 @@ const TESTS: usize = 100_000;
 /// Rounds in which each way is measured once: what else the machine does treats all alike.
 const ROUNDS: usize = 7;
 
-pub(crate) async fn measure(table: &mut Table) {
+pub(crate) fn measure(table: &mut Table) {
     compare(table, "passing cases", &junit(TESTS));
     compare(table, "cases with 2 KiB of failure", &failures(TESTS));
 }
