@@ -23,6 +23,7 @@ pub(super) fn look_at_json(head: &[u8]) -> Option<Format> {
         .map(|(format, _)| *format)
 }
 
+/// Says from the keys alone whether a document is of one format.
 type Rule = fn(&Sketch<'_>) -> bool;
 
 /// The name of the format, or an object `results` with one of its members.

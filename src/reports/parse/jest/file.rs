@@ -78,7 +78,7 @@ impl<R: BufRead> Jest<'_, R> {
         Ok(())
     }
 
-    /// The first of several lists of texts, as one text of its own: what an attempt or a failure said.
+    /// The texts of a list, without blank ones.
     pub(super) fn texts(&self, value: Value) -> Vec<String> {
         value
             .into_items()
