@@ -10,7 +10,8 @@
 //!
 //! The way through: [`parse`] looks at the head ([`detect`]; [`parse_as`] is told the format), decodes to UTF-8 (`input`), and
 //! hands the bytes to the parser of the format; that calls the [`Sink`] with one [`ParsedCase`] after another. [`Attempts`]
-//! then tells apart attempts, rows and copies of one test.
+//! then tells apart attempts, rows and copies of one test. An archive of Allure results has to be jumped in: [`parse_seekable`]
+//! takes that and everything else.
 //!
 //! XML is read by a tokenizer of our own (`xml`): the usual readers buffer a whole text node or tag before anybody can
 //! look at its length, and stop at the first stray `&`.

@@ -138,6 +138,8 @@ impl<R: BufRead> Source<R> {
 
 /// Reads a report of any known format, an archive of Allure results too, which needs to jump.
 ///
+/// `input` is buffered here where that helps. It should not be buffered already: every jump would throw the buffer away.
+///
 /// # Errors
 /// As [`parse`].
 pub fn parse_seekable<R: Read + Seek>(
