@@ -13,6 +13,7 @@ mod identity;
 mod list;
 mod model;
 mod numbering;
+mod place;
 mod record;
 mod routes;
 mod runs;
@@ -21,6 +22,8 @@ mod view;
 
 #[cfg(test)]
 mod history_tests;
+#[cfg(test)]
+mod identity_tests;
 
 pub use error::HistoryError;
 pub use identity::{Identity, identify};

@@ -261,10 +261,13 @@ fn settle(number: u32, test: Gathered, verdict: &TestVerdict) -> (CompactRow, Ne
 }
 
 fn identity_of(project: ProjectId, case: &ParsedCase) -> (TestId, Identity) {
+    let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    // A name alone would meet across suites.
+    let alone = case.classname.is_empty() && !given(&case.nodeid) && !given(&case.file);
     let mut identity = identify(
         case.nodeid.as_deref(),
         case.file.as_deref(),
-        &case.classname,
+        if alone { &case.suite } else { &case.classname },
         &case.name,
     );
     let value = |name: &&str| {
