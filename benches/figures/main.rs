@@ -11,19 +11,25 @@
 )]
 
 mod build_latency;
+mod compare;
 mod group_commit;
+mod history_page;
 mod ingest;
 mod log_throughput;
 mod start;
 mod support;
+mod upload;
 
 use support::Table;
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 8] = [
     "group_commit",
     "build_latency",
     "log_throughput",
     "ingest",
+    "upload",
+    "history_page",
+    "compare",
     "start",
 ];
 
@@ -52,6 +58,9 @@ fn main() {
                 "build_latency" => build_latency::measure(&mut table).await,
                 "log_throughput" => log_throughput::measure(&mut table).await,
                 "ingest" => ingest::measure(&mut table).await,
+                "upload" => upload::measure(&mut table).await,
+                "history_page" => history_page::measure(&mut table).await,
+                "compare" => compare::measure(&mut table).await,
                 _ => start::measure(&mut table).await,
             }
         });

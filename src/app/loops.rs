@@ -8,6 +8,7 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 
 /// Starts everything that runs by itself; it ends with the tasks.
 pub(super) fn start(app: &App) {
+    app.consumers.start(app.history.consumer(), &app.tasks);
     for consumer in app.analysis.consumers() {
         app.consumers.start(consumer, &app.tasks);
     }

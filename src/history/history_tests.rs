@@ -76,6 +76,7 @@ proptest! {
         reports in proptest::collection::vec(
             (0usize..3, proptest::collection::vec((0u8..12, proptest::option::of(0u8..3)), 0..30)), 1..12),
         limit in 1usize..7,
+        pack_every in 1usize..5,
     ) {
         let dir = tempfile::tempdir().unwrap();
         let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
@@ -89,6 +90,10 @@ proptest! {
                 model.entry(run.test).or_default().insert(0, (RunPlace { batch, row: run.row }, *branch, *failure));
             }
             ids.push(write(&storage, origin(PROJECT, BRANCHES[*branch]), runs, at as i64));
+            // Some of the reports are packed, up to all; a page does not show which.
+            if at % 3 == 2 {
+                while history.pack_segment(PROJECT, pack_every).unwrap() {}
+            }
         }
         let place = |runs: &[Run]| runs.iter().map(|run| run.place).collect::<Vec<_>>();
         for (test, mut kept) in model.clone() {

@@ -1,10 +1,10 @@
 //! From the parser's cases to rows and results: pure, block by block, with some three hundred bytes in memory a test.
 
 use super::block::{BLOCK_BYTES, Packed, pack};
-use super::compare::severity;
 use super::model::{CompactRow, ResultBlock, RowBlock, bits_of};
 use super::parse::{Attempts, ParsedCase, Sink, Stop, SuiteInfo, TestVerdict};
 use super::rows::{ends_of, fit, outcome_of, row_of, size_of_row};
+use super::rules::severity;
 use crate::history::{Identity, NewRun, identify, test_id};
 use crate::ml::{Signature, signature};
 use crate::storage::StorageError;

@@ -14,7 +14,7 @@
 mod block;
 mod collect;
 mod compare;
-mod compare_builds;
+mod compare_stored;
 mod error;
 mod failures;
 mod find;
@@ -25,6 +25,7 @@ mod prepare;
 mod results;
 mod routes;
 mod rows;
+mod rules;
 mod scan;
 mod store;
 mod transact;

@@ -8,6 +8,7 @@ mod builds;
 mod demo;
 mod documentation;
 mod events;
+mod history;
 mod people;
 mod pytest;
 mod reports;

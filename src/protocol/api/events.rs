@@ -1,7 +1,7 @@
 //! The feed: what happened, in order.
 
-use crate::api::{BuildState, StepState};
-use crate::{AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, Timestamp, UserId};
+use crate::api::{AliasState, BuildState, StepState};
+use crate::{AgentId, AliasId, BuildId, JobId, ProjectId, ReportId, ResultId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -135,6 +135,18 @@ pub enum Event {
         /// Category.
         category: String,
     },
+    /// A test seems to go on under another name.
+    TestAliasProposed {
+        /// Which.
+        alias: AliasId,
+    },
+    /// Somebody said whether two tests are one, or took that back.
+    TestAliasDecided {
+        /// Which.
+        alias: AliasId,
+        /// What it is now.
+        state: AliasState,
+    },
     /// An agent got its identity.
     AgentEnrolled {
         /// Who.
@@ -173,6 +185,8 @@ impl Event {
             Self::ReportStored { .. } => "report_stored",
             Self::VerdictsReached { .. } => "verdicts_reached",
             Self::FailureLabelled { .. } => "failure_labelled",
+            Self::TestAliasProposed { .. } => "test_alias_proposed",
+            Self::TestAliasDecided { .. } => "test_alias_decided",
             Self::AgentEnrolled { .. } => "agent_enrolled",
             Self::AgentConnected { .. } => "agent_connected",
             Self::AgentDisconnected { .. } => "agent_disconnected",

@@ -4,7 +4,9 @@
 
 mod accounts;
 mod agents;
+mod aliases;
 mod builds;
+mod compare;
 mod events;
 mod findings;
 mod history;
@@ -22,12 +24,14 @@ pub use accounts::{
     Setup, Token, User,
 };
 pub use agents::{Agent, AgentLease, Enroll, Enrolled, NewEnrolment};
+pub use aliases::{AliasChange, AliasEnd, AliasState, TestAlias};
 pub use builds::{
     Artifact, Attempt, Build, BuildState, Cancel, StepResult, StepState, TestCounts, Tps, Trigger,
 };
+pub use compare::{ComparedCounts, ComparedTest, Comparison, Significance};
 pub use events::{Consumer, Event, EventRecord, ParkedEvent};
 pub use findings::{Finding, FindingKind};
-pub use history::{ComparedTest, Comparison, Test, TestRun};
+pub use history::{Test, TestDetails, TestRun, TestVariant};
 pub use jobs::{CreateJob, Job, JobDefinition, ProviderKind, Source, Step, UpdateJob};
 pub use logs::{LogLine, LogPage, Stream};
 pub use page::Page;
