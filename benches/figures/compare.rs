@@ -48,7 +48,12 @@ pub(crate) async fn measure(table: &mut Table) {
             assert!(found["counts"]["removed"].as_u64() > Some(0), "{found}");
         }
         table.add(what, percentile(&mut millis, 50), "ms", Goal::AtMost(100.0));
-        table.add("… the slowest", percentile(&mut millis, 100), "ms", Goal::None);
+        table.add(
+            "… the slowest",
+            percentile(&mut millis, 100),
+            "ms",
+            Goal::None,
+        );
     }
 }
 

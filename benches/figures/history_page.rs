@@ -36,12 +36,29 @@ pub(crate) async fn measure(table: &mut Table) {
         .get(&format!("/tests?project={project}&limit=1"))
         .await;
     let test = tests["items"][0]["id"].as_str().expect("a test").to_owned();
-    table.add("10,000 reports put together by test", packed, "s", Goal::None);
+    table.add(
+        "10,000 reports put together by test",
+        packed,
+        "s",
+        Goal::None,
+    );
     for (what, query, rows) in [
         ("the newest 50 runs", "limit=50", 50),
-        ("the newest 50 of a branch of 1 report in 10", "limit=50&branch=topic", 50),
-        ("the newest 50 failures, 1 run in 100", "limit=50&outcome=failed", 50),
-        ("all runs of a branch that ended 9,000 reports ago", "limit=50&branch=old", 50),
+        (
+            "the newest 50 of a branch of 1 report in 10",
+            "limit=50&branch=topic",
+            50,
+        ),
+        (
+            "the newest 50 failures, 1 run in 100",
+            "limit=50&outcome=failed",
+            50,
+        ),
+        (
+            "all runs of a branch that ended 9,000 reports ago",
+            "limit=50&branch=old",
+            50,
+        ),
         ("the newest 1,000 runs", "limit=1000", 1_000),
     ] {
         let mut millis = ask(&client, &format!("/tests/{test}/history?{query}"), rows).await;
@@ -51,7 +68,12 @@ pub(crate) async fn measure(table: &mut Table) {
             "ms",
             Goal::AtMost(10.0),
         );
-        table.add("… the slowest", percentile(&mut millis, 100), "ms", Goal::None);
+        table.add(
+            "… the slowest",
+            percentile(&mut millis, 100),
+            "ms",
+            Goal::None,
+        );
     }
     let mut millis = ask(&client, &format!("/tests/{test}"), 0).await;
     table.add(
@@ -81,7 +103,12 @@ fn fill(data: &Path, project: ProjectId) -> f64 {
     let identities: Vec<_> = (0..TESTS)
         .map(|test| {
             let name = format!("case_{test}_does_what_it_says");
-            let identity = identify(None, None, &format!("org.example.Class{}Test", test / 10), &name);
+            let identity = identify(
+                None,
+                None,
+                &format!("org.example.Class{}Test", test / 10),
+                &name,
+            );
             (test_id(project, &identity.key, &[]), identity)
         })
         .collect();
@@ -114,7 +141,11 @@ fn fill(data: &Path, project: ProjectId) -> f64 {
                         test: *test,
                         identity: Clone::clone(identity),
                         row,
-                        outcome: if failed { Outcome::Failed } else { Outcome::Passed },
+                        outcome: if failed {
+                            Outcome::Failed
+                        } else {
+                            Outcome::Passed
+                        },
                         recovered: false,
                         signature: None,
                         duration_ms: Some(number % 997),

@@ -57,7 +57,12 @@ async fn together(table: &mut Table) {
     }
     let seconds = began.elapsed().as_secs_f64();
     let (tests, whole) = count(&client).await;
-    table.add("8 such uploads at once, all committed", seconds, "s", Goal::None);
+    table.add(
+        "8 such uploads at once, all committed",
+        seconds,
+        "s",
+        Goal::None,
+    );
     table.add(
         "tests after them",
         tests as f64,
