@@ -307,6 +307,7 @@ fn shown<T: Transaction>(
 }
 
 /// Which run of a test stands for the end of its history that is of interest.
+#[derive(Clone, Copy)]
 enum End {
     First,
     Last,

@@ -268,7 +268,7 @@ impl Renaming {
                 Timestamp(5),
             )
         });
-        drop(stored.unwrap());
+        stored.unwrap();
         let listed = self
             .aliases
             .list(PROJECT, AliasState::Proposed, None, 100)

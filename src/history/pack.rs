@@ -123,11 +123,7 @@ impl History {
         Ok(true)
     }
 
-    fn put(
-        &self,
-        rows: Vec<((TestId, u64), TestRuns)>,
-        packed: Option<(ProjectId, u64)>,
-    ) -> Result<(), StorageError> {
+    fn put(&self, rows: Vec<Row>, packed: Option<(ProjectId, u64)>) -> Result<(), StorageError> {
         let rows = Arc::new(rows);
         self.storage.write_blocking(move |wtxn| {
             let mut table = TEST_RUNS.write(wtxn)?;
@@ -142,6 +138,9 @@ impl History {
     }
 }
 
+/// A row of [`TEST_RUNS`] with its key.
+type Row = ((TestId, u64), TestRuns);
+
 /// The runs of one report, in the order of tests.
 struct Lane<I: Iterator<Item = Result<StoredRun, StorageError>>> {
     batch: u64,
@@ -152,7 +151,7 @@ struct Lane<I: Iterator<Item = Result<StoredRun, StorageError>>> {
 /// The runs of the next test in all reports; `lanes` are in the order of their reports.
 fn next_row<I: Iterator<Item = Result<StoredRun, StorageError>>>(
     lanes: &mut [Lane<I>],
-) -> Result<Option<((TestId, u64), TestRuns)>, StorageError> {
+) -> Result<Option<Row>, StorageError> {
     let mut least: Option<[u8; 16]> = None;
     for lane in lanes.iter_mut() {
         // A failed read is met below, when the run is taken.

@@ -38,8 +38,9 @@ pub fn reports_before<T: Transaction, E: From<StorageError>>(
             continue;
         };
         match round.first() {
-            None if is_before(&stored.origin, &head.origin) => {
-                if stored.origin.build.is_some() || is_alike(stored.report)? {
+            None => {
+                let before = is_before(&stored.origin, &head.origin);
+                if before && (stored.origin.build.is_some() || is_alike(stored.report)?) {
                     round.push(stored);
                 }
             }
