@@ -11,21 +11,27 @@
 )]
 
 mod build_latency;
+mod compare;
 mod group_commit;
+mod history_page;
 mod ingest;
 mod log_throughput;
 mod parse_junit;
 mod start;
 mod support;
+mod upload;
 
 use support::Table;
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 9] = [
     "group_commit",
     "build_latency",
     "log_throughput",
     "ingest",
     "parse_junit",
+    "upload",
+    "history_page",
+    "compare",
     "start",
 ];
 
@@ -55,6 +61,9 @@ fn main() {
                 "log_throughput" => log_throughput::measure(&mut table).await,
                 "ingest" => ingest::measure(&mut table).await,
                 "parse_junit" => parse_junit::measure(&mut table),
+                "upload" => upload::measure(&mut table).await,
+                "history_page" => history_page::measure(&mut table).await,
+                "compare" => compare::measure(&mut table).await,
                 _ => start::measure(&mut table).await,
             }
         });

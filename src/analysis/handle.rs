@@ -2,6 +2,7 @@
 
 use super::consumer::Verdicts;
 use super::error::AnalysisError;
+use super::renames::Renames;
 use super::similar::{Follower, Similar};
 use super::train::Trainer;
 use crate::builds::Builds;
@@ -81,7 +82,10 @@ impl Analysis {
     /// The followers of the event log that do its work; each is to be started once.
     #[must_use]
     pub fn consumers(&self) -> Vec<Arc<dyn Consumer>> {
-        let mut all: Vec<Arc<dyn Consumer>> = vec![Arc::new(Verdicts(self.clone()))];
+        let mut all: Vec<Arc<dyn Consumer>> = vec![
+            Arc::new(Verdicts(self.clone())),
+            Arc::new(Renames(self.clone())),
+        ];
         if self.settings.root_cause {
             all.push(Arc::new(Trainer::new(
                 self.storage.clone(),

@@ -5,8 +5,9 @@
 //! transaction that appends `VerdictsReached`; nothing of one project shows in another; where the data does not decide, the
 //! answer says so and why.
 //!
-//! Three followers of the event log do the work ([`Analysis::consumers`]): `analysis` judges reports, `similar_failures` fills the
-//! vector index (which may be deleted at any time), `root_cause` trains a project's model anew when its labels changed.
+//! Four followers of the event log do the work ([`Analysis::consumers`]): `analysis` judges reports, `similar_failures` fills the
+//! vector index (which may be deleted at any time), `root_cause` trains a project's model anew when its labels changed, `renames`
+//! proposes that a test which is gone goes on as one that came.
 //!
 //! Bounds: of one report 10,000 failures and 10,000 passes are judged, and of each failure some 2,000 characters are kept and
 //! compared, whatever the report holds.
@@ -19,6 +20,7 @@ mod handle;
 mod judge;
 mod labels;
 mod model;
+mod renames;
 mod rounds;
 mod routes;
 mod rules;

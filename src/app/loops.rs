@@ -11,6 +11,7 @@ const METRICS_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts everything that runs by itself; it ends with the tasks.
 pub(super) fn start(app: &App) {
+    app.consumers.start(app.history.consumer(), &app.tasks);
     for consumer in app.analysis.consumers() {
         app.consumers.start(consumer, &app.tasks);
     }

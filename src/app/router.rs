@@ -18,6 +18,10 @@ pub fn router(app: &App) -> Router {
         .merge(projects::routes(app.projects.clone()))
         .merge(jobs::routes(app.jobs.clone()))
         .merge(history::routes(app.history.clone(), app.projects.clone()))
+        .merge(history::alias_routes(
+            app.aliases.clone(),
+            app.projects.clone(),
+        ))
         .merge(reports::routes(app.reports.clone(), app.projects.clone()))
         .merge(builds::routes(app.builds.clone()))
         .merge(agents::routes(app.agents.clone()))

@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::events::{Consumers, EventLog};
 use crate::feed::Feed;
 use crate::gates::Gates;
-use crate::history::History;
+use crate::history::{Aliases, History};
 use crate::jobs::Jobs;
 use crate::kit::{Clock, Tasks, create_private_dir};
 use crate::logs::Logs;
@@ -44,6 +44,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Tests over time.
     pub history: History,
+    /// What tests were called before.
+    pub aliases: Aliases,
     /// Logs.
     pub logs: Logs,
     /// Files.
@@ -98,6 +100,7 @@ impl App {
         let jobs = Jobs::new(storage.clone(), clock.clone(), projects.clone());
 
         let history = History::new(storage.clone());
+        let aliases = Aliases::new(storage.clone(), clock.clone());
         let logs = Logs::new(storage.clone(), volumes.clone());
         let artifacts = Artifacts::new(storage.clone(), volumes.clone());
         let reports = Reports::new(storage.clone(), volumes.clone(), clock.clone());
@@ -173,6 +176,7 @@ impl App {
             projects,
             jobs,
             history,
+            aliases,
             logs,
             artifacts,
             reports,

@@ -5,6 +5,7 @@
 //! an upload, is a further attempt, and the last attempt in which the test ran counts. So the order in which reports
 //! arrive decides nothing, except for uploads, whose order is all that is known of them.
 
+use crate::reports::severity;
 use std::collections::HashMap;
 use testhide_protocol::TestId;
 use testhide_protocol::api::{Outcome, OutcomeCounts};
@@ -63,18 +64,6 @@ fn later(one: Merging, other: Merging) -> Merging {
 
 fn ran(outcome: Outcome) -> bool {
     !matches!(outcome, Outcome::Skipped | Outcome::NotRun)
-}
-
-/// How alarming an outcome is.
-fn severity(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::NotRun => 0,
-        Outcome::Skipped => 1,
-        Outcome::Passed => 2,
-        Outcome::KnownIssue => 3,
-        Outcome::Failed => 4,
-        Outcome::Error => 5,
-    }
 }
 
 fn slot(counts: &mut OutcomeCounts, outcome: Outcome) -> &mut u64 {

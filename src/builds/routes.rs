@@ -1,5 +1,6 @@
 //! The HTTP of builds: lists, one build, its log, its files and its reports.
 
+mod compare;
 mod files;
 mod log;
 mod results;
@@ -29,7 +30,7 @@ pub fn routes(builds: Builds) -> OpenApiRouter {
             results::add_build_report
         ))
         .routes(routes!(results::list_build_results))
-        .routes(routes!(results::compare_builds))
+        .routes(routes!(compare::compare))
         .with_state(builds)
 }
 

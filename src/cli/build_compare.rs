@@ -1,4 +1,4 @@
-//! Use case: what differs between two builds.
+//! Use case: what differs between two builds or reports.
 
 use super::args::Compare;
 use super::build_show::heading;
@@ -7,7 +7,7 @@ use super::output::{Cell, Colour, Table, Theme, duration, outcome_sign};
 use super::session::Session;
 use testhide_protocol::api::{ComparedTest, Comparison, Outcome};
 
-/// Compares two builds by the identity of their tests.
+/// Compares two builds or reports of the server by the identity of their tests.
 pub(super) async fn run(session: &Session, args: Compare) -> Result<(), CliError> {
     let query = [("base", args.base), ("head", args.head)];
     let comparison: Comparison = session.client()?.get(&["compare"], &query).await?;
@@ -16,21 +16,39 @@ pub(super) async fn run(session: &Session, args: Compare) -> Result<(), CliError
         .show(&comparison, |theme| draw(&comparison, theme))
 }
 
-/// The lists that are not empty, what has to be looked at first.
+/// The lists that are not empty, what a person has to look at first.
 pub(super) fn draw(comparison: &Comparison, theme: &Theme) -> String {
-    let parts: [(&str, &[ComparedTest]); 8] = [
-        ("New failures", &comparison.new_failures),
-        ("Still failing", &comparison.still_failing),
-        ("Fixed", &comparison.fixed),
-        ("Newly skipped", &comparison.newly_skipped),
-        ("Slower", &comparison.slower),
-        ("Faster", &comparison.faster),
-        ("Added", &comparison.added),
-        ("Removed", &comparison.removed),
+    let counts = &comparison.counts;
+    let parts: [(&str, u64, &[ComparedTest]); 8] = [
+        (
+            "New failures",
+            counts.new_failures,
+            &comparison.new_failures,
+        ),
+        (
+            "Still failing",
+            counts.still_failing,
+            &comparison.still_failing,
+        ),
+        ("Fixed", counts.fixed, &comparison.fixed),
+        (
+            "Newly skipped",
+            counts.newly_skipped,
+            &comparison.newly_skipped,
+        ),
+        ("Slower", counts.slower, &comparison.slower),
+        ("Faster", counts.faster, &comparison.faster),
+        ("Added", counts.added, &comparison.added),
+        ("Removed", counts.removed, &comparison.removed),
     ];
     let mut out = String::new();
-    for (title, tests) in parts.into_iter().filter(|(_, tests)| !tests.is_empty()) {
-        out.push_str(&heading(theme, &format!("{title} ({})", tests.len())));
+    for (title, count, tests) in parts.into_iter().filter(|(.., tests)| !tests.is_empty()) {
+        let shown = tests.len() as u64;
+        let all = match count > shown {
+            true => format!("{title} ({count}, the first {shown})"),
+            false => format!("{title} ({shown})"),
+        };
+        out.push_str(&heading(theme, &all));
         for line in table(tests, theme).lines().skip(1) {
             out.push_str(&format!("  {line}\n"));
         }
@@ -80,7 +98,7 @@ mod tests {
     use super::draw;
     use crate::cli::build_show::samples::theme;
     use testhide_protocol::TestId;
-    use testhide_protocol::api::{ComparedTest, Comparison, Outcome};
+    use testhide_protocol::api::{ComparedCounts, ComparedTest, Comparison, Outcome};
 
     #[test]
     fn new_failures_come_first() {
@@ -91,6 +109,7 @@ mod tests {
             head,
             base_ms: Some(120),
             head_ms: Some(1_300),
+            significance: None,
         };
         let comparison = Comparison {
             fixed: vec![test("b", Some(Outcome::Failed), Some(Outcome::Passed))],
@@ -98,11 +117,17 @@ mod tests {
                 test("a", Some(Outcome::Passed), Some(Outcome::Error)),
                 test("c", None, Some(Outcome::Failed)),
             ],
+            counts: ComparedCounts {
+                new_failures: 7_000,
+                fixed: 1,
+                ..ComparedCounts::default()
+            },
+            truncated: true,
             unchanged: 12,
             ..Comparison::default()
         };
         let expected = "\
-New failures (2)
+New failures (7000, the first 2)
   ✔ passed  →  ✖ error   120ms  →  1.3s  a
   absent    →  ✖ failed  120ms  →  1.3s  c
 

@@ -59,6 +59,7 @@ mod search;
 pub mod serve;
 mod session;
 mod test;
+mod test_alias;
 #[cfg(test)]
 mod test_server;
 mod token;

@@ -7,6 +7,7 @@ use super::args::{
 use super::args::{ReportCommand, TestCommand, TokenCommand, UserCommand};
 use super::error::{CliError, Exit};
 use super::session::Session;
+use super::test_alias;
 use super::{
     agent, agent_list, agent_manage, agent_token, artifact, backup, build_artifacts, build_cancel,
     build_compare, build_gates, build_list,
@@ -81,6 +82,17 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Report(command) => return report(session, command).await.map(ExitCode::from),
         Command::Test(TestCommand::List(args)) => test::list(session, args).await,
         Command::Test(TestCommand::History(args)) => test::history(session, args).await,
+        Command::Test(TestCommand::Show { id }) => test::show(session, &id).await,
+        Command::Test(TestCommand::Aliases(args)) => test_alias::list(session, args).await,
+        Command::Test(TestCommand::Accept { alias }) => {
+            test_alias::decide(session, &alias, "accept").await
+        }
+        Command::Test(TestCommand::Reject { alias }) => {
+            test_alias::decide(session, &alias, "reject").await
+        }
+        Command::Test(TestCommand::Undo { alias }) => {
+            test_alias::decide(session, &alias, "undo").await
+        }
         Command::Failure(FailureCommand::Show { id }) => failure::show(session, &id).await,
         Command::Failure(FailureCommand::Label(args)) => failure::label(session, args).await,
         Command::Search(args) => search::run(session, &args).await,

@@ -2,9 +2,10 @@
 
 use super::args::{ListTests, TestHistory};
 use super::error::CliError;
-use super::output::{Cell, Colour, Table, age, duration, outcome_sign, short_commit};
+use super::output::{Cell, Colour, Table, Theme, age, clean, duration, outcome_sign, short_commit};
 use super::session::Session;
-use testhide_protocol::api::{Test, TestRun};
+use super::test_alias;
+use testhide_protocol::api::{Test, TestDetails, TestRun};
 
 /// Lists the tests of a project.
 pub(super) async fn list(session: &Session, args: ListTests) -> Result<(), CliError> {
@@ -35,10 +36,14 @@ pub(super) async fn list(session: &Session, args: ListTests) -> Result<(), CliEr
 
 /// Lists the runs of a test, newest first.
 pub(super) async fn history(session: &Session, args: TestHistory) -> Result<(), CliError> {
-    let query: Vec<_> = args
-        .branch
-        .map(|branch| ("branch", branch))
+    let filters = [
+        ("branch", args.branch),
+        ("job", args.job),
+        ("outcome", args.outcome),
+    ];
+    let query: Vec<_> = filters
         .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
         .collect();
     let (runs, _) = session
         .client()?
@@ -50,17 +55,15 @@ pub(super) async fn history(session: &Session, args: TestHistory) -> Result<(), 
     ]);
     for run in &runs {
         let outcome = outcome_sign(&theme, run.outcome);
-        let retried = if run.recovered {
-            Cell::new(&format!("{} after a retry", outcome.text()))
+        let outcome = if run.recovered {
+            Cell::new(&format!("{} after a retry", outcome.text())).colour(Colour::Yellow)
+        } else if run.first_failure_after_pass {
+            Cell::new(&format!("{} after a pass", outcome.text())).colour(Colour::Red)
         } else {
             outcome
         };
         table.row([
-            if run.recovered {
-                retried.colour(Colour::Yellow)
-            } else {
-                retried
-            },
+            outcome,
             run.build_number
                 .map(|number| number.to_string())
                 .unwrap_or_default()
@@ -74,4 +77,113 @@ pub(super) async fn history(session: &Session, args: TestHistory) -> Result<(), 
         ]);
     }
     session.out.list(&runs, &table, "the test has no such runs")
+}
+
+/// Shows a test: what belongs to it and how it does.
+pub(super) async fn show(session: &Session, id: &str) -> Result<(), CliError> {
+    let details: TestDetails = session.client()?.get(&["tests", id], &[]).await?;
+    session.out.show(&details, |theme| draw(&details, theme))
+}
+
+fn draw(details: &TestDetails, theme: &Theme) -> String {
+    let test = &details.test;
+    let dot = theme.dot();
+    let mut out = format!(
+        "{}\n",
+        theme.paint(Colour::Bold, &clean(&test.display_name))
+    );
+    out.push_str(&format!(
+        "  {}{dot}{} runs, {} failed{dot}first seen {}{dot}last {}\n",
+        outcome_sign(theme, test.last_outcome).paint(theme),
+        test.runs,
+        test.failures,
+        age(theme.now, test.first_seen_at),
+        age(theme.now, test.last_seen_at),
+    ));
+    if let Some(file) = &test.file {
+        out.push_str(&format!("  file {}\n", clean(file)));
+    }
+    if let Some(run) = &details.last_failure {
+        let build = run
+            .build_number
+            .map(|number| format!(" in build {number}"))
+            .unwrap_or_default();
+        out.push_str(&format!(
+            "  failed last {}{build} on {}{dot}result {}\n",
+            age(theme.now, run.time),
+            clean(&run.branch),
+            run.result_id
+        ));
+    }
+    if details.fail_streak > 0 {
+        out.push_str(&format!(
+            "  fails in the last {} reports of that branch\n",
+            details.fail_streak
+        ));
+    }
+    if !details.variants.is_empty() {
+        out.push_str(&format!("\nVariants ({})\n", details.variants.len()));
+        let mut table = Table::new(&["LAST", "~TEST", "ID"]);
+        for variant in &details.variants {
+            table.row([
+                outcome_sign(theme, variant.last_outcome),
+                Cell::from(&variant.display_name),
+                variant.id.to_string().into(),
+            ]);
+        }
+        out.push_str(&table.render(theme));
+    }
+    for alias in &details.aliases {
+        out.push_str(&format!("\nAlias {}\n", alias.id));
+        out.push_str(&test_alias::draw(alias, theme));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::draw;
+    use crate::cli::build_show::samples::theme;
+    use crate::cli::test_alias::samples::alias;
+    use testhide_protocol::api::{Outcome, Test, TestDetails, TestVariant};
+    use testhide_protocol::{ProjectId, TestId};
+
+    #[test]
+    fn what_belongs_to_a_test_is_told() {
+        let now = theme().now;
+        let details = TestDetails {
+            test: Test {
+                id: TestId::from_bytes([1; 16]),
+                project_id: ProjectId::from_bytes([2; 16]),
+                display_name: "a.py::x[1]".to_owned(),
+                family: "a.py::x".to_owned(),
+                file: Some("a.py".to_owned()),
+                last_outcome: Outcome::Failed,
+                first_seen_at: now,
+                last_seen_at: now,
+                runs: 9,
+                failures: 3,
+            },
+            variants: vec![TestVariant {
+                id: TestId::from_bytes([4; 16]),
+                display_name: "a.py::x[2]".to_owned(),
+                last_outcome: Outcome::Passed,
+            }],
+            last_failure: None,
+            fail_streak: 2,
+            aliases: vec![alias()],
+        };
+        let told = draw(&details, &theme());
+        for part in [
+            "a.py::x[1]",
+            "9 runs, 3 failed",
+            "file a.py",
+            "fails in the last 2 reports",
+            "Variants (1)",
+            "a.py::x[2]",
+            "moved 85 % alike",
+        ] {
+            assert!(told.contains(part), "{part}\n{told}");
+        }
+    }
 }

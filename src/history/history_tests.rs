@@ -2,15 +2,18 @@
 
 use super::model::RunPlace;
 use super::{
-    History, HistoryError, NewRun, Origin, Run, failing_runs_with_signature, identify,
-    last_runs_before, new_report_id, place_of_report, record, test_id,
+    Aliases, Decision, History, HistoryError, NewRun, Origin, Proposal, Run,
+    failing_runs_with_signature, identify, last_runs_before, new_report_id, place_of_report,
+    record, store_proposals, test_id,
 };
+use crate::accounts::Principal;
+use crate::kit::Clock;
 use crate::ml::Signature;
 use crate::storage::{OpenOptions, Storage, StorageError};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use testhide_protocol::api::{Outcome, Test};
-use testhide_protocol::{ProjectId, ReportId, TestId, Timestamp};
+use testhide_protocol::api::{AliasChange, AliasState, Outcome, Test};
+use testhide_protocol::{AliasId, ProjectId, ReportId, TestId, Timestamp};
 
 const PROJECT: ProjectId = ProjectId(uuid::Uuid::max());
 const BRANCHES: [&str; 3] = ["main", "feature/ä", ""];
@@ -76,6 +79,7 @@ proptest! {
         reports in proptest::collection::vec(
             (0usize..3, proptest::collection::vec((0u8..12, proptest::option::of(0u8..3)), 0..30)), 1..12),
         limit in 1usize..7,
+        pack_every in 1usize..5,
     ) {
         let dir = tempfile::tempdir().unwrap();
         let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
@@ -89,6 +93,10 @@ proptest! {
                 model.entry(run.test).or_default().insert(0, (RunPlace { batch, row: run.row }, *branch, *failure));
             }
             ids.push(write(&storage, origin(PROJECT, BRANCHES[*branch]), runs, at as i64));
+            // Some of the reports are packed, up to all; a page does not show which.
+            if at % 3 == 2 {
+                while history.pack_segment(PROJECT, pack_every).unwrap() {}
+            }
         }
         let place = |runs: &[Run]| runs.iter().map(|run| run.place).collect::<Vec<_>>();
         for (test, mut kept) in model.clone() {
@@ -208,4 +216,161 @@ fn an_unknown_test_is_not_found() {
     let place: Result<_, StorageError> =
         storage.read(|rtxn| place_of_report(rtxn, new_report_id()));
     assert_eq!(place.unwrap(), None);
+}
+
+/// A store with proposals from each of `names` to the next, made in the report that has the new one first.
+struct Renaming {
+    storage: Storage,
+    history: History,
+    aliases: Aliases,
+    runtime: tokio::runtime::Runtime,
+    _dir: tempfile::TempDir,
+}
+
+impl Renaming {
+    /// One report with a failing run of each name, in turn.
+    fn over(names: &[&str]) -> (Self, Vec<TestId>) {
+        let dir = tempfile::tempdir().unwrap();
+        let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+        let runs = |name: &&str| vec![new_run(PROJECT, 0, name, Some(1))];
+        let tests: Vec<TestId> = names.iter().map(|name| runs(name)[0].test).collect();
+        for (time, name) in (0..).zip(names) {
+            write(&storage, origin(PROJECT, "main"), runs(name), time);
+        }
+        let this = Self {
+            history: History::new(storage.clone()),
+            aliases: Aliases::new(storage.clone(), Clock::manual(Timestamp(7))),
+            storage,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap(),
+            _dir: dir,
+        };
+        (this, tests)
+    }
+
+    fn propose(&self, old: TestId, new: TestId) -> AliasId {
+        let proposal = Proposal {
+            old,
+            new,
+            change: AliasChange::Moved,
+            score: 0.9,
+            reasons: vec!["the name is the same".to_owned()],
+            rivals: 0,
+        };
+        let report = new_report_id();
+        let stored = self.storage.write_blocking(move |wtxn| {
+            store_proposals(
+                wtxn,
+                PROJECT,
+                report,
+                std::slice::from_ref(&proposal),
+                Timestamp(5),
+            )
+        });
+        stored.unwrap();
+        let listed = self
+            .aliases
+            .list(PROJECT, AliasState::Proposed, None, 100)
+            .unwrap()
+            .0;
+        listed
+            .iter()
+            .find(|alias| (alias.old.test_id, alias.new.test_id) == (old, new))
+            .unwrap()
+            .id
+    }
+
+    fn decide(&self, alias: AliasId, decision: Decision) -> Result<AliasState, HistoryError> {
+        let root = Principal::system();
+        let decided = self.aliases.decide(&root, alias, decision);
+        self.runtime.block_on(decided).map(|alias| alias.state)
+    }
+
+    fn runs(&self, test: TestId) -> Vec<u64> {
+        walk(&self.history, test, Some("main"), 2)
+            .iter()
+            .map(|run| run.place.batch)
+            .collect()
+    }
+}
+
+#[test]
+fn old_names_are_read_as_one_test_until_somebody_takes_that_back() {
+    for pack in [false, true] {
+        let (world, tests) = Renaming::over(&["a", "b", "c", "b", "a"]);
+        if pack {
+            while world.history.pack_segment(PROJECT, 2).unwrap() {}
+        }
+        let (a, b, c) = (tests[0], tests[1], tests[2]);
+        let first = world.propose(a, b);
+        assert_eq!(world.propose(a, b), first, "a proposal is made once");
+        let second = world.propose(b, c);
+        assert_eq!(world.runs(c), [3]);
+        assert_eq!(
+            world.decide(first, Decision::Accept).unwrap(),
+            AliasState::Accepted
+        );
+        assert_eq!(
+            (world.runs(a), world.runs(b), world.runs(c)),
+            (vec![5, 4, 2, 1], vec![5, 4, 2, 1], vec![3])
+        );
+        world.decide(second, Decision::Accept).unwrap();
+        for test in [a, b, c] {
+            assert_eq!(world.runs(test), [5, 4, 3, 2, 1]);
+            let shown = world.history.test(test).unwrap();
+            assert_eq!((shown.id, shown.runs, shown.failures), (c, 5, 5));
+            assert_eq!(
+                (shown.first_seen_at, shown.last_seen_at),
+                (Timestamp(0), Timestamp(4))
+            );
+        }
+        let listed = world.history.tests(PROJECT, "", None, 10).unwrap().0;
+        assert_eq!(listed.iter().map(|test| test.id).collect::<Vec<_>>(), [c]);
+        let signature = Signature::from_bytes([1; 16]);
+        let failing = world
+            .storage
+            .read(|rtxn| failing_runs_with_signature(rtxn, PROJECT, signature, None, 9))
+            .unwrap();
+        assert!(failing.len() == 5 && failing.iter().all(|run| run.test == c));
+        // The middle one is taken back: the first goes with its own.
+        assert_eq!(
+            world.decide(second, Decision::Undo).unwrap(),
+            AliasState::Proposed
+        );
+        assert_eq!((world.runs(a), world.runs(c)), (vec![5, 4, 2, 1], vec![3]));
+        assert_eq!(
+            world.decide(first, Decision::Reject).unwrap(),
+            AliasState::Rejected
+        );
+        assert_eq!((world.runs(a), world.runs(b)), (vec![5, 1], vec![4, 2]));
+        assert_eq!(
+            world.decide(first, Decision::Accept).unwrap(),
+            AliasState::Accepted
+        );
+    }
+}
+
+#[test]
+fn an_alias_that_cannot_be_is_refused_and_leaves_nothing() {
+    let (world, tests) = Renaming::over(&["a", "b", "c"]);
+    let (a, b, c) = (tests[0], tests[1], tests[2]);
+    let [ab, ac, bc, ca] =
+        [(a, b), (a, c), (b, c), (c, a)].map(|(old, new)| world.propose(old, new));
+    let refused = |alias| {
+        matches!(
+            world.decide(alias, Decision::Accept),
+            Err(HistoryError::AliasConflict(_))
+        )
+    };
+    world.decide(ab, Decision::Accept).unwrap();
+    assert!(refused(ac), "the old test goes on as another one");
+    world.decide(bc, Decision::Accept).unwrap();
+    assert!(refused(ca), "they would lead to each other");
+    assert_eq!(world.runs(c), [3, 2, 1]);
+    let unknown = AliasId::from_bytes([9; 16]);
+    assert!(matches!(
+        world.decide(unknown, Decision::Undo),
+        Err(HistoryError::AliasNotFound(_))
+    ));
 }

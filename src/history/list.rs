@@ -1,7 +1,7 @@
 //! Finds tests.
 
 use super::error::HistoryError;
-use super::store::{BY_NAME, History, NameStart, TALLIES, TESTS, load};
+use super::store::{BY_NAME, GOES_ON_AS, History, NameStart, load};
 use super::view::shown;
 use crate::accounts::{Principal, require};
 use testhide_protocol::api::{ProjectPermission, Test};
@@ -14,13 +14,13 @@ const MAX_TESTS: usize = 20_000;
 pub(super) type TestPlace = (NameStart, TestId);
 
 impl History {
-    /// One test, whoever asks; for use inside the server.
+    /// One test, by its id or that of an old name, whoever asks; for use inside the server.
     ///
     /// # Errors
     /// [`HistoryError::TestNotFound`], failures of the store.
     pub fn test(&self, id: TestId) -> Result<Test, HistoryError> {
         self.storage
-            .read(|rtxn| load(rtxn, id).map(|(test, tally)| shown(id, test, &tally)))
+            .read(|rtxn| load(rtxn, id).map(|found| shown(found.id, found.test, &found.tally)))
     }
 
     /// One test, if `principal` may see its project.
@@ -46,8 +46,7 @@ impl History {
     ) -> Result<(Vec<Test>, Option<TestPlace>), HistoryError> {
         let part = part.to_lowercase();
         self.storage.read(|rtxn| {
-            let (tests, tallies, names) =
-                (TESTS.read(rtxn)?, TALLIES.read(rtxn)?, BY_NAME.read(rtxn)?);
+            let (names, renamed) = (BY_NAME.read(rtxn)?, GOES_ON_AS.read(rtxn)?);
             let rows = match after {
                 Some((start, test)) => names.prefix_after(&project, &(project, start, test))?,
                 None => names.prefix(&project)?,
@@ -67,8 +66,10 @@ impl History {
                 {
                     continue;
                 }
-                if let (Some(test), Some(tally)) = (tests.get(&id)?, tallies.get(&id)?) {
-                    found.push(shown(id, test, &tally));
+                // An old name is listed under the test that it goes on as.
+                if !renamed.contains(&(project, id))? {
+                    let loaded = load(rtxn, id)?;
+                    found.push(shown(id, loaded.test, &loaded.tally));
                 }
             }
             Ok((found, None))

@@ -6,7 +6,7 @@ use crate::ml::Signature;
 use crate::storage::{Key, KeyBuilder, KeyReader, Record};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use testhide_protocol::api::Outcome;
+use testhide_protocol::api::{AliasChange, AliasState, Outcome};
 use testhide_protocol::{BuildId, JobId, ProjectId, ReportId, ResultId, TestId, Timestamp};
 
 /// Where the results of a report come from.
@@ -65,6 +65,14 @@ pub struct RunPlace {
     pub batch: u64,
     /// Row in the report.
     pub row: u32,
+}
+
+impl RunPlace {
+    /// Behind every run there is.
+    pub const NEWEST: Self = Self {
+        batch: u64::MAX,
+        row: u32::MAX,
+    };
 }
 
 impl Key for RunPlace {
@@ -186,3 +194,62 @@ impl From<&NewRun> for StoredRun {
         }
     }
 }
+
+/// Older runs of one test together, in their order, under (test, batch of the first). Made from [`RunBlock`]s, which stay.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct TestRuns {
+    /// Where runs come from, each once.
+    pub contexts: Vec<RunContext>,
+    pub runs: Vec<PackedRun>,
+}
+impl Record for TestRuns {}
+
+/// What a filter wants to know of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RunContext {
+    pub branch: [u8; 16],
+    pub job: Option<JobId>,
+}
+
+/// One run among those of its test.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct PackedRun {
+    /// Batches after the first one of the row.
+    pub after: u32,
+    pub row: u32,
+    /// Index into the row's contexts.
+    pub context: u16,
+    pub outcome: Outcome,
+    pub recovered: bool,
+    pub duration_ms: Option<u64>,
+    pub signature: Option<Signature>,
+}
+
+/// A run without its report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LightRun {
+    pub place: RunPlace,
+    pub context: RunContext,
+    pub outcome: Outcome,
+    pub recovered: bool,
+    pub duration_ms: Option<u64>,
+    pub signature: Option<Signature>,
+}
+
+/// A proposal that two tests are one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredAlias {
+    pub project: ProjectId,
+    pub old: TestId,
+    pub new: TestId,
+    pub state: AliasState,
+    pub change: AliasChange,
+    pub score: f32,
+    pub reasons: Vec<String>,
+    pub rivals: u32,
+    pub report: ReportId,
+    pub proposed_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
+    pub decided_by: Option<String>,
+}
+impl Record for StoredAlias {}

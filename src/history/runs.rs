@@ -1,24 +1,38 @@
-//! Reading runs: the history of one test, and the failures with one signature.
+//! Reading runs: the history of one test, the results of one report, and the failures with one signature.
 
 use super::error::HistoryError;
-use super::model::{Run, RunBlock, RunPage, RunPlace, StoredBatch, StoredRun};
+use super::lane::{Blocks, Scope, each_run};
+use super::marks::Marker;
+use super::model::{LightRun, Origin, Run, RunPage, RunPlace};
 use super::store::{
-    BATCH_OF_REPORT, BATCHES, BATCHES_OF_BRANCH, BATCHES_OF_PROJECT, BY_SIGNATURE, History, RUNS,
-    branch_hash, load,
+    BATCH_OF_REPORT, BATCHES, BY_SIGNATURE, History, Loaded, RUNS, goes_on_as, load,
 };
 use crate::ml::Signature;
-use crate::storage::{StorageError, TableHandle, Transaction};
+use crate::storage::{StorageError, Transaction};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use testhide_protocol::{ProjectId, ReportId, TestId};
+use testhide_protocol::api::Outcome;
+use testhide_protocol::{JobId, ProjectId, ReportId, TestId, Timestamp};
 
-/// Reports that one page may look into; the page of a test that runs rarely ends early and has a next one.
-const MAX_REPORTS: usize = 10_000;
+/// Which runs of a test are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Of this branch.
+    pub branch: Option<String>,
+    /// Of this job.
+    pub job: Option<JobId>,
+    /// That ended so.
+    pub outcome: Option<Outcome>,
+}
 
-/// Before every run there is.
-const NEWEST: RunPlace = RunPlace {
-    batch: u64::MAX,
-    row: u32::MAX,
-};
+/// A run with what the runs before it make of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkedRun {
+    /// The run.
+    pub run: Run,
+    /// Whether it failed and the run before it on its branch had passed.
+    pub first_failure_after_pass: bool,
+}
 
 impl History {
     /// As [`runs`], on what is committed now.
@@ -35,9 +49,56 @@ impl History {
         self.storage
             .read(|rtxn| runs(rtxn, test, branch, before, limit))
     }
+
+    /// Up to `limit` runs of `test` that a filter wants, before a place (or the newest), newest first; and where the older ones begin.
+    /// A page may be short and still have a next one.
+    ///
+    /// # Errors
+    /// [`HistoryError::TestNotFound`], failures of the store.
+    pub fn history(
+        &self,
+        test: TestId,
+        filter: &RunFilter,
+        before: Option<RunPlace>,
+        limit: usize,
+    ) -> Result<(Vec<MarkedRun>, Option<RunPlace>), HistoryError> {
+        self.storage.read(|rtxn| {
+            let loaded = load(rtxn, test)?;
+            let scope = Scope {
+                branch: filter.branch.as_deref(),
+                job: filter.job,
+            };
+            let mut marker = Marker::default();
+            let mut found: Vec<LightRun> = Vec::new();
+            let mut full = false;
+            let before = before.unwrap_or(RunPlace::NEWEST);
+            let gave_up = each_run(rtxn, &loaded, &scope, before, |run| {
+                let wanted = filter.outcome.is_none_or(|outcome| outcome == run.outcome);
+                full |= wanted && found.len() == limit;
+                let number = (wanted && !full).then_some(found.len());
+                marker.add(run.context.branch, run.place.batch, run.outcome, number);
+                if number.is_some() {
+                    found.push(*run);
+                }
+                !full || marker.is_waiting()
+            })?;
+            let next = match full {
+                true => found.last().map(|last| last.place),
+                false => gave_up,
+            };
+            let first = marker.finish();
+            let whole = Whole::new(rtxn).runs(loaded.id, &found)?;
+            let marked = |(number, run)| MarkedRun {
+                run,
+                first_failure_after_pass: first.binary_search(&number).is_ok(),
+            };
+            Ok((whole.into_iter().enumerate().map(marked).collect(), next))
+        })
+    }
 }
 
-/// Up to `limit` runs of `test` before a place (or the newest), newest first; of one branch or of all.
+/// Up to `limit` runs of `test` before a place (or the newest), newest first; of one branch or of all. The runs of its old names are
+/// among them.
 ///
 /// # Errors
 /// [`HistoryError::TestNotFound`], failures of the store.
@@ -48,40 +109,38 @@ pub fn runs<T: Transaction>(
     before: Option<RunPlace>,
     limit: usize,
 ) -> Result<RunPage, HistoryError> {
-    let (stored, tally) = load(txn, test)?;
-    let before = before.unwrap_or(NEWEST);
-    let newest = before.batch.min(tally.last_batch);
-    let project = stored.project;
-    let found = match branch {
-        Some(branch) => {
-            let branch = branch_hash(branch);
-            let batches = BATCHES_OF_BRANCH.read(txn)?;
-            let rows = batches
-                .prefix_up_to(&(project, branch), &(project, branch, newest))?
-                .rev();
-            collect(
-                txn,
-                test,
-                before,
-                limit,
-                rows.map(|row| row.map(|((.., batch), ())| batch)),
-                stored.first_batch,
-            )
-        }
-        None => {
-            let batches = BATCHES_OF_PROJECT.read(txn)?;
-            let rows = batches.prefix_up_to(&project, &(project, newest))?.rev();
-            collect(
-                txn,
-                test,
-                before,
-                limit,
-                rows.map(|row| row.map(|((_, batch), ())| batch)),
-                stored.first_batch,
-            )
-        }
+    let scope = Scope { branch, job: None };
+    page(txn, &load(txn, test)?, &scope, before, limit)
+}
+
+pub(super) fn page<T: Transaction>(
+    txn: &T,
+    loaded: &Loaded,
+    scope: &Scope<'_>,
+    before: Option<RunPlace>,
+    limit: usize,
+) -> Result<RunPage, HistoryError> {
+    let mut found: Vec<LightRun> = Vec::new();
+    let mut full = false;
+    let gave_up = each_run(
+        txn,
+        loaded,
+        scope,
+        before.unwrap_or(RunPlace::NEWEST),
+        |run| {
+            full = found.len() == limit;
+            if !full {
+                found.push(*run);
+            }
+            !full
+        },
+    )?;
+    let next = match full {
+        true => found.last().map(|last| last.place),
+        false => gave_up,
     };
-    Ok(found?)
+    let runs = Whole::new(txn).runs(loaded.id, &found)?;
+    Ok(RunPage { runs, next })
 }
 
 /// Up to `limit` runs of `test` in reports that were stored before `report`, newest first. Fewer when the test runs so rarely
@@ -96,8 +155,35 @@ pub fn last_runs_before<T: Transaction>(
     report: ReportId,
     limit: usize,
 ) -> Result<Vec<Run>, HistoryError> {
-    let before = place_of_report(txn, report)?.unwrap_or(NEWEST);
+    let before = place_of_report(txn, report)?.unwrap_or(RunPlace::NEWEST);
     Ok(runs(txn, test, branch, Some(before), limit)?.runs)
+}
+
+/// Milliseconds of up to `limit` runs of `test` that passed before a place, on one branch, newest first; the durations alone, without
+/// looking up where they come from. Looks at ten times as many runs at most.
+///
+/// # Errors
+/// [`HistoryError::TestNotFound`], failures of the store.
+pub fn passed_durations<T: Transaction>(
+    txn: &T,
+    test: TestId,
+    branch: &str,
+    before: RunPlace,
+    limit: usize,
+) -> Result<Vec<u64>, HistoryError> {
+    let scope = Scope {
+        branch: Some(branch),
+        job: None,
+    };
+    let mut found = Vec::new();
+    let mut looked_at = 0;
+    each_run(txn, &load(txn, test)?, &scope, before, |run| {
+        looked_at += 1;
+        let clean = run.outcome == Outcome::Passed && !run.recovered;
+        found.extend(run.duration_ms.filter(|_| clean));
+        found.len() < limit && looked_at < 10 * limit
+    })?;
+    Ok(found)
 }
 
 /// The place of a report's first row; `None` for a report that is not in the history.
@@ -114,6 +200,46 @@ pub fn place_of_report<T: Transaction>(
         .map(|batch| RunPlace { batch, row: 0 }))
 }
 
+/// A result of a report, without its texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportRun {
+    /// The test, as the report has it: aliases are not followed.
+    pub test: TestId,
+    /// Its row in the report.
+    pub row: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Milliseconds.
+    pub duration_ms: Option<u64>,
+    /// Signature of its failure, or of the failure that it recovered from.
+    pub signature: Option<Signature>,
+}
+
+/// All results of a report in the order of their tests.
+///
+/// # Errors
+/// Failures of the store.
+pub fn runs_of_report<T: Transaction>(
+    txn: &T,
+    report: ReportId,
+) -> Result<Vec<ReportRun>, StorageError> {
+    let Some(batch) = BATCH_OF_REPORT.read(txn)?.get(&report)? else {
+        return Ok(Vec::new());
+    };
+    let mut all = Vec::new();
+    for row in RUNS.read(txn)?.prefix(&batch)? {
+        let (_, block) = row?;
+        all.extend(block.runs.iter().map(|run| ReportRun {
+            test: TestId::from_bytes(run.test),
+            row: run.row,
+            outcome: run.outcome,
+            duration_ms: run.duration_ms,
+            signature: run.signature,
+        }));
+    }
+    Ok(all)
+}
+
 /// Up to `limit` failing runs of a project with this signature, of whatever test, before a place (or the newest), newest first.
 ///
 /// # Errors
@@ -125,10 +251,11 @@ pub fn failing_runs_with_signature<T: Transaction>(
     before: Option<RunPlace>,
     limit: usize,
 ) -> Result<Vec<Run>, HistoryError> {
-    let RunPlace { batch, row } = before.unwrap_or(NEWEST);
+    let RunPlace { batch, row } = before.unwrap_or(RunPlace::NEWEST);
     let prefix = (project, *signature.as_bytes());
     let table = BY_SIGNATURE.read(txn)?;
-    let reader = Reader::new(txn)?;
+    let blocks = Blocks::new(txn)?;
+    let mut whole = Whole::new(txn);
     let mut found = Vec::new();
     for entry in table
         .prefix_before(&prefix, &(prefix.0, prefix.1, batch, row))?
@@ -138,110 +265,69 @@ pub fn failing_runs_with_signature<T: Transaction>(
             break;
         }
         let ((.., batch, row), test) = entry?;
-        found.extend(
-            reader
-                .runs_of(TestId::from_bytes(test), batch)?
-                .into_iter()
-                .filter(|run| run.place.row == row),
-        );
+        let test = TestId::from_bytes(test);
+        let mut light = blocks.runs_of(&[test], batch)?;
+        light.retain(|run| run.place.row == row);
+        found.extend(whole.runs(goes_on_as(txn, project, test)?, &light)?);
     }
     Ok(found)
 }
 
-/// Runs of `test` in `batches` (newest first), until there are `limit` or the test's first run is passed.
-fn collect<T: Transaction>(
-    txn: &T,
-    test: TestId,
-    before: RunPlace,
-    limit: usize,
-    batches: impl Iterator<Item = Result<u64, StorageError>>,
-    first_batch: u64,
-) -> Result<RunPage, StorageError> {
-    let reader = Reader::new(txn)?;
-    let mut found: Vec<Run> = Vec::new();
-    for (looked_into, batch) in batches.enumerate() {
-        let batch = batch?;
-        if batch < first_batch {
-            break;
+/// Adds reports to runs; neighbours of one report share it.
+struct Whole<'txn, T: Transaction> {
+    txn: &'txn T,
+    known: BTreeMap<u64, Known>,
+}
+
+/// What runs show of their report.
+#[derive(Clone)]
+struct Known {
+    report: ReportId,
+    origin: Arc<Origin>,
+    time: Timestamp,
+}
+
+impl<'txn, T: Transaction> Whole<'txn, T> {
+    fn new(txn: &'txn T) -> Self {
+        Self {
+            txn,
+            known: BTreeMap::new(),
         }
-        if looked_into == MAX_REPORTS {
-            let next = Some(RunPlace {
-                batch: batch + 1,
-                row: 0,
+    }
+
+    fn runs(&mut self, test: TestId, light: &[LightRun]) -> Result<Vec<Run>, StorageError> {
+        let table = BATCHES.read(self.txn)?;
+        let mut whole = Vec::with_capacity(light.len());
+        for run in light {
+            let batch = run.place.batch;
+            let known = match self.known.get(&batch) {
+                Some(known) => known.clone(),
+                None => {
+                    let stored = table.get(&batch)?.ok_or_else(|| StorageError::Corrupt {
+                        table: "run_batches".into(),
+                        what: format!("report {batch} is missing"),
+                    })?;
+                    let known = Known {
+                        report: stored.report,
+                        origin: Arc::new(stored.origin),
+                        time: stored.time,
+                    };
+                    self.known.insert(batch, known.clone());
+                    known
+                }
+            };
+            whole.push(Run {
+                place: run.place,
+                test,
+                report: known.report,
+                origin: known.origin,
+                time: known.time,
+                outcome: run.outcome,
+                recovered: run.recovered,
+                signature: run.signature,
+                duration_ms: run.duration_ms,
             });
-            return Ok(RunPage { runs: found, next });
         }
-        found.extend(
-            reader
-                .runs_of(test, batch)?
-                .into_iter()
-                .filter(|run| run.place < before),
-        );
-        if found.len() > limit {
-            found.truncate(limit);
-            let next = found.last().map(|last| last.place);
-            return Ok(RunPage { runs: found, next });
-        }
-    }
-    Ok(RunPage {
-        runs: found,
-        next: None,
-    })
-}
-
-type Opened<'txn, T, K, V> = TableHandle<<T as Transaction>::Raw<'txn>, K, V>;
-
-/// Finds the runs of a test in one report after the other.
-struct Reader<'txn, T: Transaction + 'txn> {
-    blocks: Opened<'txn, T, (u64, TestId), RunBlock>,
-    batches: Opened<'txn, T, u64, StoredBatch>,
-}
-
-impl<'txn, T: Transaction> Reader<'txn, T> {
-    fn new(txn: &'txn T) -> Result<Self, StorageError> {
-        Ok(Self {
-            blocks: RUNS.read(txn)?,
-            batches: BATCHES.read(txn)?,
-        })
-    }
-
-    /// The runs of `test` in a report, last row first.
-    fn runs_of(&self, test: TestId, batch: u64) -> Result<Vec<Run>, StorageError> {
-        let Some(row) = self
-            .blocks
-            .prefix_up_to(&batch, &(batch, test))?
-            .next_back()
-        else {
-            return Ok(Vec::new());
-        };
-        let block = row?.1.runs;
-        let wanted = test.bytes();
-        let start = block.partition_point(|run| run.test < wanted);
-        let of_test: Vec<&StoredRun> = block[start..]
-            .iter()
-            .take_while(|run| run.test == wanted)
-            .collect();
-        if of_test.is_empty() {
-            return Ok(Vec::new());
-        }
-        let Some(stored) = self.batches.get(&batch)? else {
-            return Ok(Vec::new());
-        };
-        let origin = Arc::new(stored.origin);
-        let run = |run: &&StoredRun| Run {
-            place: RunPlace {
-                batch,
-                row: run.row,
-            },
-            test,
-            report: stored.report,
-            origin: origin.clone(),
-            time: stored.time,
-            outcome: run.outcome,
-            recovered: run.recovered,
-            signature: run.signature,
-            duration_ms: run.duration_ms,
-        };
-        Ok(of_test.iter().rev().map(run).collect())
+        Ok(whole)
     }
 }

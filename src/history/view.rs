@@ -1,6 +1,7 @@
 //! Tests and runs as the API shows them.
 
 use super::model::{Run, StoredTest, Tally};
+use super::runs::MarkedRun;
 use testhide_protocol::TestId;
 use testhide_protocol::api::{Test, TestRun};
 
@@ -39,6 +40,16 @@ impl From<&Run> for TestRun {
                 .unwrap_or_default(),
             duration_ms: run.duration_ms,
             time: run.time,
+            first_failure_after_pass: false,
+        }
+    }
+}
+
+impl From<&MarkedRun> for TestRun {
+    fn from(marked: &MarkedRun) -> Self {
+        Self {
+            first_failure_after_pass: marked.first_failure_after_pass,
+            ..(&marked.run).into()
         }
     }
 }

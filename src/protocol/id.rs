@@ -107,3 +107,7 @@ id!(
     /// A file kept from a build.
     ArtifactId
 );
+id!(
+    /// A proposal that two tests are one, and what people said of it.
+    AliasId
+);

@@ -10,7 +10,7 @@ mod time;
 pub mod wire;
 
 pub use id::{
-    AgentId, ArtifactId, BuildId, GateId, InvalidId, JobId, ProjectId, ReportId, ResultId, TestId,
-    TokenId, UserId,
+    AgentId, AliasId, ArtifactId, BuildId, GateId, InvalidId, JobId, ProjectId, ReportId, ResultId,
+    TestId, TokenId, UserId,
 };
 pub use time::{InvalidTimestamp, Timestamp};

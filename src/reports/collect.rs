@@ -1,11 +1,11 @@
 //! From the parser's cases to rows and results: pure, block by block, with some three hundred bytes in memory a test.
 
 use super::block::{BLOCK_BYTES, Packed, pack};
-use super::compare::severity;
 use super::evidence::{Evidence, PrintedFailures};
 use super::model::{CompactRow, ResultBlock, RowBlock, bits_of};
 use super::parse::{Attempts, ParsedCase, Sink, Stop, SuiteInfo, TestVerdict};
 use super::rows::{ends_of, fit, outcome_of, row_of, size_of_row};
+use super::rules::severity;
 use crate::history::{Identity, NewRun, identify, test_id};
 use crate::ml::{Signature, signature};
 use crate::storage::StorageError;
@@ -309,10 +309,13 @@ fn settle(number: u32, test: Gathered, verdict: &TestVerdict, fails: bool) -> (C
 }
 
 pub(super) fn identity_of(project: ProjectId, case: &ParsedCase) -> (TestId, Identity) {
+    let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    // A name alone would meet across suites.
+    let alone = case.classname.is_empty() && !given(&case.nodeid) && !given(&case.file);
     let mut identity = identify(
         case.nodeid.as_deref(),
         case.file.as_deref(),
-        &case.classname,
+        if alone { &case.suite } else { &case.classname },
         &case.name,
     );
     let value = |name: &&str| {

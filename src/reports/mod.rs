@@ -16,7 +16,7 @@
 mod block;
 mod collect;
 mod compare;
-mod compare_builds;
+mod compare_stored;
 pub mod convert;
 pub mod digest;
 mod error;
@@ -30,6 +30,7 @@ mod prepare;
 mod results;
 mod routes;
 mod rows;
+mod rules;
 mod scan;
 mod store;
 mod transact;
@@ -43,7 +44,7 @@ mod reports_tests;
 #[cfg(test)]
 mod routes_tests;
 
-pub use compare::{compare, severity};
+pub use compare::compare;
 pub use error::ReportsError;
 pub use evidence::{Evidence, Names, PrintedFailures};
 pub use failures::LightFailure;
@@ -51,6 +52,7 @@ pub use intake::MAX_REPORT_BYTES;
 pub use model::CompactRow;
 pub use prepare::PreparedReport;
 pub use routes::{idempotency_key, require_report_type, routes};
+pub use rules::severity;
 pub use store::Reports;
 pub use testhide_agent::pack_allure_folder;
 pub use transact::store;

@@ -578,7 +578,11 @@ fn builds_are_listed_and_compared_by_their_last_attempt() {
     );
     let report = of(&head, failing);
     assert_eq!((report.build_number, report.attempt), (Some(2), Some(2)));
-    let found = bench.reports.compare_builds(base.id, head.id).unwrap();
+    let of_build = |build| bench.reports.compared_of_build(build).unwrap();
+    let found = bench
+        .reports
+        .compare_stored(&of_build(base.id), &of_build(head.id))
+        .unwrap();
     let names = |list: &[testhide_protocol::api::ComparedTest]| {
         list.iter()
             .map(|test| test.display_name.clone())

@@ -140,7 +140,14 @@ async fn followers_say_how_far_they_are() {
     names.sort_unstable();
     assert_eq!(
         names,
-        ["analysis", "root_cause", "search", "similar_failures"]
+        [
+            "analysis",
+            "renames",
+            "root_cause",
+            "search",
+            "similar_failures",
+            "test_runs"
+        ]
     );
     assert!(consumers.items.iter().all(|consumer| consumer.parked == 0));
     server

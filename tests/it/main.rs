@@ -12,6 +12,7 @@ mod documentation;
 mod events;
 mod false_greens;
 mod gates;
+mod history;
 mod people;
 mod pytest;
 mod report_cli;

@@ -117,7 +117,13 @@ impl Client {
         answer(request.header("content-type", "application/xml").body(xml)).await
     }
 
-    async fn get(&self, path: &str) -> Value {
+    /// The project's id.
+    pub(crate) fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// What a path below `/api/v3` answers.
+    pub(crate) async fn get(&self, path: &str) -> Value {
         answer(self.request(reqwest::Method::GET, path)).await
     }
 

@@ -6,6 +6,6 @@ mod lab;
 mod numbers;
 
 pub(crate) use client::Client;
-pub(crate) use junit::junit;
+pub(crate) use junit::{Case, junit, junit_of};
 pub(crate) use lab::Lab;
 pub(crate) use numbers::{Goal, Table, percentile};

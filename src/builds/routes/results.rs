@@ -1,4 +1,4 @@
-//! A build's reports and results, and what differs between two builds.
+//! A build's reports and results.
 
 use super::Builds;
 use crate::accounts::Caller;
@@ -7,9 +7,7 @@ use crate::web::{ApiError, ApiResult, Json, PageQuery, Path, Query, Upload, page
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use testhide_protocol::api::{
-    Comparison, Outcome, Page, Problem, ProjectPermission, Report, TestResult,
-};
+use testhide_protocol::api::{Outcome, Page, Problem, ProjectPermission, Report, TestResult};
 
 /// Lists the reports of a build, oldest first.
 #[utoipa::path(
@@ -140,41 +138,4 @@ pub(super) async fn list_build_results(
         .await
         .map_err(|error| ApiError::internal(&error))??;
     Ok(Json(page_of(results, limit, |result| result.id)))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CompareQuery {
-    base: String,
-    head: String,
-}
-
-/// Says what differs between two builds, by test identity.
-#[utoipa::path(
-    get, path = "/compare", tag = "reports", security(("bearer" = [])),
-    params(
-        ("base" = String, Query, description = "id or number of the build before"),
-        ("head" = String, Query, description = "id or number of the build after"),
-    ),
-    responses(
-        (status = 200, description = "the differences", body = Comparison),
-        (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "no such build for the caller", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "a build is missing in the query", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-pub(super) async fn compare_builds(
-    State(builds): State<Builds>,
-    Caller(principal): Caller,
-    Query(query): Query<CompareQuery>,
-) -> ApiResult<Json<Comparison>> {
-    let base = builds.resolve(&principal, &query.base)?;
-    let head = builds.resolve(&principal, &query.head)?;
-    let reports = builds.reports.clone();
-    let comparing = tokio::task::spawn_blocking(move || reports.compare_builds(base.id, head.id));
-    Ok(Json(
-        comparing
-            .await
-            .map_err(|error| ApiError::internal(&error))??,
-    ))
 }

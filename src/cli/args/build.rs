@@ -146,10 +146,10 @@ pub(in crate::cli) struct Cancel {
 /// `build compare`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Compare {
-    /// The build before
+    /// The build before: number or id; or the id of a report
     #[arg(value_name = "BASE")]
     pub base: String,
-    /// The build after
+    /// The build after, or a report
     #[arg(value_name = "HEAD")]
     pub head: String,
 }

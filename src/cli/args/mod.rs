@@ -38,7 +38,9 @@ pub(in crate::cli) use report::{
 };
 pub(in crate::cli) use search::{Events, Search};
 pub(in crate::cli) use serve::ServeArgs;
-pub(in crate::cli) use test::{FailureCommand, Label, ListTests, TestCommand, TestHistory};
+pub(in crate::cli) use test::{
+    FailureCommand, Label, ListAliases, ListTests, TestCommand, TestHistory,
+};
 pub(in crate::cli) use token::{Create as CreateToken, TokenCommand};
 pub(in crate::cli) use tui::Tui;
 pub(in crate::cli) use user::{Create as CreateUser, Grant, UserCommand};

@@ -13,6 +13,55 @@ pub(in crate::cli) enum TestCommand {
         before_help = "Example:\n  testhide test history 6f1c0a52-8d3e-8abc-9def-0123456789ab --branch main"
     )]
     History(TestHistory),
+    /// Show a test: its variants, its last failure, its aliases
+    #[command(before_help = "Example:\n  testhide test show 6f1c0a52-8d3e-8abc-9def-0123456789ab")]
+    Show {
+        /// The test's id
+        #[arg(value_name = "TEST")]
+        id: String,
+    },
+    /// List tests that seem to go on under another name
+    #[command(before_help = "Example:\n  testhide test aliases shop")]
+    Aliases(ListAliases),
+    /// Say that both tests of an alias are one: its history goes on under the new name
+    #[command(
+        before_help = "Example:\n  testhide test accept 3b2f9c1e-0a4d-8abc-9def-0123456789ab"
+    )]
+    Accept {
+        /// The alias's id, from `test aliases`
+        #[arg(value_name = "ALIAS")]
+        alias: String,
+    },
+    /// Say that they are two tests; it is not proposed again
+    #[command(
+        before_help = "Example:\n  testhide test reject 3b2f9c1e-0a4d-8abc-9def-0123456789ab"
+    )]
+    Reject {
+        /// The alias's id
+        #[arg(value_name = "ALIAS")]
+        alias: String,
+    },
+    /// Take back what was said of an alias
+    #[command(before_help = "Example:\n  testhide test undo 3b2f9c1e-0a4d-8abc-9def-0123456789ab")]
+    Undo {
+        /// The alias's id
+        #[arg(value_name = "ALIAS")]
+        alias: String,
+    },
+}
+
+/// `test aliases`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListAliases {
+    /// Name or id of the project
+    #[arg(value_name = "PROJECT")]
+    pub project: String,
+    /// Those that are proposed, accepted or rejected
+    #[arg(long, value_name = "STATE", default_value = "proposed", value_parser = ["proposed", "accepted", "rejected"])]
+    pub state: String,
+    /// Most aliases
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub limit: usize,
 }
 
 /// `test list`
@@ -38,6 +87,12 @@ pub(in crate::cli) struct TestHistory {
     /// Only runs on this branch
     #[arg(long, value_name = "BRANCH")]
     pub branch: Option<String>,
+    /// Only runs of this job's builds: its id
+    #[arg(long, value_name = "JOB")]
+    pub job: Option<String>,
+    /// Only runs that ended so, e.g. failed
+    #[arg(long, value_name = "OUTCOME", value_parser = ["passed", "failed", "error", "skipped", "known_issue", "not_run"])]
+    pub outcome: Option<String>,
     /// Most runs
     #[arg(long, value_name = "N", default_value = "20")]
     pub limit: usize,

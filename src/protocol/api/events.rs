@@ -1,7 +1,9 @@
 //! The feed: what happened, in order.
 
-use crate::api::{AgentMode, BuildState, StepState};
-use crate::{AgentId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, Timestamp, UserId};
+use crate::api::{AgentMode, AliasState, BuildState, StepState};
+use crate::{
+    AgentId, AliasId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, Timestamp, UserId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -163,6 +165,18 @@ pub enum Event {
         /// Category.
         category: String,
     },
+    /// A test seems to go on under another name.
+    TestAliasProposed {
+        /// Which.
+        alias: AliasId,
+    },
+    /// Somebody said whether two tests are one, or took that back.
+    TestAliasDecided {
+        /// Which.
+        alias: AliasId,
+        /// What it is now.
+        state: AliasState,
+    },
     /// An agent got its identity.
     AgentEnrolled {
         /// Who.
@@ -222,6 +236,8 @@ impl Event {
             Self::VerdictsReached { .. } => "verdicts_reached",
             Self::GateEvaluated { .. } => "gate_evaluated",
             Self::FailureLabelled { .. } => "failure_labelled",
+            Self::TestAliasProposed { .. } => "test_alias_proposed",
+            Self::TestAliasDecided { .. } => "test_alias_decided",
             Self::AgentEnrolled { .. } => "agent_enrolled",
             Self::AgentModeChanged { .. } => "agent_mode_changed",
             Self::AgentKeyRotated { .. } => "agent_key_rotated",

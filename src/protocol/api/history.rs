@@ -1,6 +1,6 @@
-//! Tests over time, and comparisons.
+//! Tests over time.
 
-use crate::api::Outcome;
+use crate::api::{Outcome, TestAlias};
 use crate::{BuildId, ProjectId, ReportId, ResultId, TestId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -67,48 +67,35 @@ pub struct TestRun {
     pub duration_ms: Option<u64>,
     /// When it was stored.
     pub time: Timestamp,
+    /// Whether it failed and the run of its test before it, on the same branch, had passed. Only in a test's history.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first_failure_after_pass: bool,
 }
 
-/// One test in a comparison.
+/// A test with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TestDetails {
+    /// The test over all its runs, those before a rename included.
+    #[serde(flatten)]
+    pub test: Test,
+    /// Tests of its family: the same with other parameters; at most 200.
+    pub variants: Vec<TestVariant>,
+    /// Its last failure on any branch; absent when it never failed, or not within its last 10,000 runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<TestRun>,
+    /// Reports in a row, up to its last one and on that one's branch, in which it failed.
+    pub fail_streak: u64,
+    /// Aliases that lead to it or from it, whatever was said of them.
+    pub aliases: Vec<TestAlias>,
+}
+
+/// One of a family of tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ComparedTest {
-    /// The test.
-    pub test_id: TestId,
+pub struct TestVariant {
+    /// Identity.
+    pub id: TestId,
     /// What people call it.
     pub display_name: String,
-    /// Outcome in the base.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Outcome>,
-    /// Outcome in the head.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<Outcome>,
-    /// Milliseconds in the base.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_ms: Option<u64>,
-    /// Milliseconds in the head.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head_ms: Option<u64>,
-}
-
-/// What differs between two builds, by test identity.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Comparison {
-    /// Passed (or absent) in the base, fails in the head.
-    pub new_failures: Vec<ComparedTest>,
-    /// Failed in the base, passes in the head.
-    pub fixed: Vec<ComparedTest>,
-    /// Fails in both.
-    pub still_failing: Vec<ComparedTest>,
-    /// Only in the head.
-    pub added: Vec<ComparedTest>,
-    /// Only in the base.
-    pub removed: Vec<ComparedTest>,
-    /// Ran in the base, skipped in the head.
-    pub newly_skipped: Vec<ComparedTest>,
-    /// Slower by at least 100 ms and 20 %.
-    pub slower: Vec<ComparedTest>,
-    /// Faster by at least 100 ms and 20 %.
-    pub faster: Vec<ComparedTest>,
-    /// Tests that neither list names.
-    pub unchanged: u64,
+    /// Its last outcome on any branch.
+    pub last_outcome: Outcome,
 }

@@ -4,7 +4,9 @@
 
 mod accounts;
 mod agents;
+mod aliases;
 mod builds;
+mod compare;
 mod events;
 mod findings;
 mod gates;
@@ -26,13 +28,15 @@ pub use agents::{
     Agent, AgentLease, AgentMode, ChangeAgent, Enroll, Enrolled, HostMetrics, HostSample,
     NewEnrolment,
 };
+pub use aliases::{AliasChange, AliasEnd, AliasState, TestAlias};
 pub use builds::{
     Artifact, Attempt, Build, BuildState, Cancel, StepResult, StepState, TestCounts, Tps, Trigger,
 };
+pub use compare::{ComparedCounts, ComparedTest, Comparison, Significance};
 pub use events::{Consumer, Event, EventRecord, ParkedEvent};
 pub use findings::{Finding, FindingKind};
 pub use gates::{DurationOf, Gate, GateEvaluation, GateResult, GateRule, GateSummary, PutGate};
-pub use history::{ComparedTest, Comparison, Test, TestRun};
+pub use history::{Test, TestDetails, TestRun, TestVariant};
 pub use jobs::{CreateJob, Job, JobDefinition, ProviderKind, Source, Step, UpdateJob};
 pub use logs::{LogLine, LogPage, Stream};
 pub use page::Page;

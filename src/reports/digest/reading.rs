@@ -6,12 +6,12 @@ use super::open::ReadError;
 use super::spool::SpoolWriter;
 use crate::history::Identity;
 use crate::reports::collect::{failure_of, identity_of};
-use crate::reports::compare::severity;
 use crate::reports::parse::{
     self, Attempts, CaseKey, Limits, ParseError, ParsedCase, Placement, Sink, Stop, SuiteInfo,
     Summary, TestVerdict,
 };
 use crate::reports::rows::outcome_of;
+use crate::reports::rules::severity;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead};

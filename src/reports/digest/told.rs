@@ -165,5 +165,5 @@ fn said_by(row: &Row, attempt: u32) -> RowAttempt {
 }
 
 fn severity(outcome: Outcome) -> u8 {
-    crate::reports::compare::severity(outcome)
+    crate::reports::rules::severity(outcome)
 }

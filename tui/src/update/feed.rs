@@ -110,6 +110,8 @@ fn happened(model: &mut Model, record: &EventRecord) {
         Happened::UserCreated { .. }
         | Happened::ProjectCreated { .. }
         | Happened::ProjectChanged { .. }
+        | Happened::TestAliasProposed { .. }
+        | Happened::TestAliasDecided { .. }
         | Happened::JobCreated { .. }
         | Happened::JobChanged { .. }
         | Happened::GateCreated { .. }
