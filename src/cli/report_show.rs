@@ -406,7 +406,7 @@ Slowest
 
 Warnings (2)
   line 9: `oops` is no duration; left the duration out
-  line 10: the report ends inside the document; kept what stood before
+  line 10: the report ends inside an element; kept what stood before
 
 1 failed, 2 errors, 2 passed, 1 skipped · 1 flaky · 2.7s
 "#;
