@@ -149,7 +149,7 @@ pub(in crate::cli) struct Push {
     #[arg(long, value_name = "COMMIT", conflicts_with = "build")]
     pub commit: Option<String>,
     /// Then hold the build against its quality gates; exit code 1 when one fails
-    #[arg(long, requires = "build")]
+    #[arg(long, conflicts_with = "project")]
     pub gate: bool,
 }
 

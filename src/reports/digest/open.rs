@@ -55,6 +55,7 @@ pub fn read_allure_folder(
 ) -> Result<(), ReadError> {
     let mut archive = tempfile::tempfile().map_err(ReadError::Spool)?;
     pack_allure_folder(folder, &mut archive).map_err(ReadError::Open)?;
+    archive.rewind().map_err(ReadError::Spool)?;
     reading.read_with(name, |limits, sink| parse_seekable(archive, limits, sink))
 }
 
