@@ -77,8 +77,17 @@ pub(super) fn written_by(
     delivered_by: u32,
     modified_at: Option<Timestamp>,
 ) -> Option<u32> {
-    let before = (0..).zip(steps).take(delivered_by as usize);
-    let scripts = before.filter(|(_, step)| step.kind == StepKind::Script);
+    // Only a step that delivers reports is believed to be one: otherwise every script that has begun may be the writer.
+    let delivery = steps.get(delivered_by as usize);
+    let delivers = delivery.is_some_and(|step| step.kind == StepKind::Reports);
+    let end = if delivers {
+        delivered_by as usize
+    } else {
+        steps.len()
+    };
+    let scripts = (0..)
+        .zip(&steps[..end])
+        .filter(|(_, step)| step.kind == StepKind::Script);
     let ran: Vec<(u32, Timestamp)> = scripts
         .filter_map(|(index, step)| Some((index, step.started_at?)))
         .collect();
