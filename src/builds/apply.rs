@@ -93,7 +93,9 @@ impl Builds {
         let (seq, ended) = loop {
             let (builds, before, looked_at) = (self.clone(), kept.take(), batch.clone());
             let looking = tokio::task::spawn_blocking(move || builds.outlook(&looked_at, before));
-            let (outlook, tally) = looking.await.map_err(BuildsError::panicked)??;
+            let (outlook, tally) = looking
+                .await
+                .map_err(|error| BuildsError::panicked(&error))??;
             let outlook = Some(Arc::new(outlook));
             let applied = self.apply_with(agent, batch.clone(), outlook).await?;
             if let Some(applied) = applied {

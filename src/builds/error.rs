@@ -95,7 +95,7 @@ pub enum BuildsError {
 
 impl BuildsError {
     /// A reading thread ended early.
-    pub(super) fn panicked(error: tokio::task::JoinError) -> Self {
+    pub(super) fn panicked(error: &tokio::task::JoinError) -> Self {
         Self::Panicked(error.to_string())
     }
 }

@@ -37,7 +37,9 @@ impl Builds {
             let looking = tokio::task::spawn_blocking(move || {
                 builds.outlook_of_upload(record.id, &report, before)
             });
-            let (outlook, tally) = looking.await.map_err(BuildsError::panicked)??;
+            let (outlook, tally) = looking
+                .await
+                .map_err(|error| BuildsError::panicked(&error))??;
             let (report, now) = (prepared.clone(), self.clock.now());
             let stored = self
                 .storage

@@ -69,26 +69,45 @@ pub(super) fn is_stale(steps: &[StepFact], modified_at: Option<Timestamp>) -> bo
     began.millis_since(modified_at) > lag_of(modified_at)
 }
 
-/// The step that wrote a file which step `delivered_by` delivers: the last script that had begun by the file's time. Without a time, the
-/// last one before the delivery.
+/// The step that wrote a file which step `delivered_by` delivers: the last script that had begun by the file's time, the first one where
+/// none had. Without a time, the last one before the delivery. Nothing is allowed for the kernel's tick here: a report is written
+/// at the end of a run, and often just before the next step begins.
 pub(super) fn written_by(
     steps: &[StepFact],
     delivered_by: u32,
     modified_at: Option<Timestamp>,
 ) -> Option<u32> {
-    let before = (0..).zip(steps).take(delivered_by as usize);
-    let scripts = before.filter(|(_, step)| step.kind == StepKind::Script);
-    let ran = scripts.filter_map(|(index, step)| Some((index, step.started_at?)));
-    let begun = |started: Timestamp| {
-        modified_at.is_none_or(|at| started.millis_since(at) <= lag_of(at).min(TICK_MS))
+    // Only a step that delivers reports is believed to be one: otherwise every script that has begun may be the writer.
+    let delivery = steps.get(delivered_by as usize);
+    let delivers = delivery.is_some_and(|step| step.kind == StepKind::Reports);
+    let end = if delivers {
+        delivered_by as usize
+    } else {
+        steps.len()
     };
-    ran.filter(|(_, started)| begun(*started))
-        .map(|(index, _)| index)
-        .last()
+    let scripts = (0..)
+        .zip(&steps[..end])
+        .filter(|(_, step)| step.kind == StepKind::Script);
+    let ran: Vec<(u32, Timestamp)> = scripts
+        .filter_map(|(index, step)| Some((index, step.started_at?)))
+        .collect();
+    let begun = |(_, started): &&(u32, Timestamp)| {
+        modified_at.is_none_or(|at| {
+            let lag = if is_coarse(at) { COARSE_MS } else { 0 };
+            started.millis_since(at) <= lag
+        })
+    };
+    let writer = ran.iter().rfind(begun).or(ran.first());
+    writer.map(|(index, _)| *index)
+}
+
+/// Whether a time may come from a file system of whole seconds.
+fn is_coarse(modified_at: Timestamp) -> bool {
+    modified_at.0 % 1000 == 0
 }
 
 fn lag_of(modified_at: Timestamp) -> i64 {
-    if modified_at.0 % 1000 == 0 {
+    if is_coarse(modified_at) {
         COARSE_MS
     } else {
         TICK_MS

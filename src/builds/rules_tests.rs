@@ -169,10 +169,15 @@ fn a_step_is_judged_by_the_reports_that_it_wrote() {
     };
     check(Some(12_345), Some(0));
     check(Some(15_001), Some(1));
-    check(Some(14_990), Some(1));
-    check(Some(14_900), Some(0));
+    check(Some(14_999), Some(0));
+    check(Some(9_990), Some(0));
+    // A file system of whole seconds.
+    check(Some(14_000), Some(1));
+    check(Some(12_000), Some(0));
     check(None, Some(1));
-    assert_eq!(written_by(&steps, 0, None), None);
+    assert_eq!(written_by(&steps, 0, None), Some(1));
+    assert_eq!(written_by(&steps, 7, Some(Timestamp(12_345))), Some(0));
+    assert_eq!(written_by(&steps[2..], 0, None), None);
 }
 
 #[test]

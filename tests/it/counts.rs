@@ -79,10 +79,18 @@ async fn the_worst_of_one_step_counts_and_a_later_step_is_a_further_attempt() {
     };
     let shards = write("1.xml", &[fails, Case::Pass("b")]) + &write("2.xml", &[passes]);
     assert_eq!(run("shards", &[shards]).await, (BuildState::Failed, 1, 1));
-    // The later step's file comes first by name.
+    // The later step's file comes first by name. A file's time may lag behind the clock by a tick, and one without a fraction of a
+    // second could be anywhere in that second: so each is touched until its time is clearly of its step.
+    let written = |file: &str, cases: &[Case<'_>]| {
+        let until = format!(
+            "began=$(date +%s%3N); until [ \"$(date -r {file} +%s%3N)\" -gt $((began + 20)) ] && \
+             [ \"$(date -r {file} +%3N)\" != 000 ]; do touch {file}; done"
+        );
+        write(file, cases) + &until
+    };
     let again = [
-        write("2.xml", &[fails, Case::Pass("b")]),
-        write("1.xml", &[passes]),
+        written("2.xml", &[fails, Case::Pass("b")]),
+        written("1.xml", &[passes]),
     ];
     let (_, passed, failed) = run("again", &again).await;
     assert_eq!((passed, failed), (2, 0));

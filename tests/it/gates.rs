@@ -350,7 +350,8 @@ async fn what_cannot_be_known_does_not_hold() {
             "no_new_failures",
             "pass_rate",
             "max_flaky_count",
-            "max_duration"
+            "max_duration",
+            "no_inconsistencies"
         ]
     );
     assert!(
