@@ -13,10 +13,10 @@ fn the_demo_ends_well_and_says_what_the_failures_mean() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
     for expected in [
-        "NEW    tests.test_cart.CartTest > test_adding_the_same_item_adds_up",
-        "FLAKY  tests.test_stock.StockTest > test_the_last_item_is_sold_once",
-        "KNOWN  tests.test_pricing.PricingTest > test_vat_is_rounded_on_each_line",
-        "FIXED  tests.test_stock.StockTest > test_releasing_gives_the_items_back",
+        "NEW    python/tests/test_cart.py::CartTest::test_adding_the_same_item_adds_up",
+        "FLAKY  python/tests/test_stock.py::StockTest::test_the_last_item_is_sold_once",
+        "KNOWN  python/tests/test_pricing.py::PricingTest::test_vat_is_rounded_on_each_line",
+        "FIXED  python/tests/test_stock.py::StockTest::test_releasing_gives_the_items_back",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }

@@ -142,6 +142,7 @@ async fn followers_say_how_far_they_are() {
         names,
         [
             "analysis",
+            "gates",
             "renames",
             "root_cause",
             "search",
