@@ -4,6 +4,7 @@
 //! failure as such and the later ones as `rerunFailure` and `rerunError`. Known issues are skips, as pytest writes them. The dialect of
 //! Testhide differs in a few places only ([`Dialect`]), so both formats are written here.
 
+use super::attributes::{is_attribute, resolution_for, says_not_run};
 use super::losses::Losses;
 use super::xml::{XmlWriter, seconds};
 use crate::reports::digest::{Digest, Row, RowAttempt, SuiteFacts, Test, ToldAttempt, ToldTest};
@@ -30,29 +31,6 @@ const UNTOLD: &str =
 
 /// Properties by which a reader would take JUnit for Testhide's dialect.
 const TESTHIDE_ONLY: [&str; 2] = ["testhide_schema_version", "ip_address"];
-
-/// Attributes of a `testcase` that mean something, so that nothing else is written under these names.
-const OWN_ATTRIBUTES: [&str; 16] = [
-    "name",
-    "classname",
-    "class",
-    "file",
-    "filepath",
-    "line",
-    "lineno",
-    "time",
-    "duration",
-    "timestamp",
-    "started-at",
-    "start-time",
-    "fail_id",
-    "test_resolution",
-    "status",
-    "result",
-];
-
-/// Longest text that is written as an attribute when it was not one by definition.
-const SHORT: usize = 200;
 
 /// Writes JUnit XML.
 pub(super) fn write(digest: &Digest, out: &mut dyn Write) -> io::Result<Losses> {
@@ -483,39 +461,4 @@ enum Nested {
     None,
     Flaky,
     Rerun,
-}
-
-/// The resolution that a case in Testhide's dialect must have: its own, as long as that does not change the outcome.
-fn resolution_for(outcome: Outcome, own: Option<&str>) -> &str {
-    let is = |word: &str| own.is_some_and(|own| own.trim().eq_ignore_ascii_case(word));
-    match (outcome, own) {
-        (Outcome::KnownIssue, Some(own)) if is("known issue") => own,
-        (Outcome::KnownIssue, _) => "Known Issue",
-        (Outcome::Passed, _) => "Passed",
-        (Outcome::Skipped | Outcome::NotRun, _) => "Skipped",
-        (Outcome::Failed | Outcome::Error, Some(own))
-            if !is("known issue") && !is("passed") && !is("skipped") =>
-        {
-            own
-        }
-        (Outcome::Failed | Outcome::Error, _) => "Unresolved",
-    }
-}
-
-/// The status by which a case that never ran is known; it is written anyway.
-fn says_not_run(name: &str, value: &str) -> bool {
-    name == "status" && value == "notrun"
-}
-
-/// Whether something that has no place can be an attribute: short, on one line, and with a name that is free.
-fn is_attribute(name: &str, value: &str) -> bool {
-    let mut letters = name.bytes();
-    letters
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
-        && value.len() <= SHORT
-        && !value.contains(['\n', '\r', '\t', '{', '['])
-        && !OWN_ATTRIBUTES.contains(&name)
-        && !name.to_ascii_lowercase().starts_with("xml")
 }

@@ -5,6 +5,7 @@
 //! from the result has the same tests with the same identities, outcomes, attempts, messages, traces and durations, as far
 //! as the format can say it.
 
+mod attributes;
 #[cfg(test)]
 mod convert_tests;
 mod ctrf;
