@@ -4,7 +4,9 @@
 //! with old names is read as one.
 
 use super::error::HistoryError;
-use super::model::{LightRun, RunBlock, RunContext, RunPlace, StoredBatch, StoredRun, TestRuns};
+use super::model::{
+    LightRun, RunBlock, RunContext, RunPlace, StoredBatch, StoredRun, TestRuns, number_of,
+};
 use super::store::{
     BATCHES, BATCHES_OF_BRANCH, BATCHES_OF_PROJECT, Loaded, PACKED, RUNS, TEST_RUNS, branch_hash,
 };
@@ -260,7 +262,7 @@ impl<'txn, T: Transaction> Blocks<'txn, T> {
             return Ok(());
         };
         let block = row?.1.runs;
-        let wanted = test.bytes();
+        let wanted = number_of(test);
         let start = block.partition_point(|run| run.test < wanted);
         found.extend(block[start..].iter().take_while(|run| run.test == wanted));
         Ok(())

@@ -167,7 +167,8 @@ impl Record for RunBlock {}
 /// One run in a block.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct StoredRun {
-    pub test: [u8; 16],
+    /// The test's id as a number: it is read a hundred thousand times for one comparison, and sixteen single bytes take longer.
+    pub test: u128,
     pub row: u32,
     pub outcome: Outcome,
     pub recovered: bool,
@@ -178,14 +179,24 @@ pub(super) struct StoredRun {
 impl StoredRun {
     /// About how many bytes it takes in a block.
     pub(super) fn bytes(&self) -> usize {
-        27 + if self.signature.is_some() { 16 } else { 0 }
+        28 + if self.signature.is_some() { 16 } else { 0 }
     }
+}
+
+/// A test's id as a number, in the order of ids.
+pub(super) fn number_of(test: TestId) -> u128 {
+    u128::from_be_bytes(test.bytes())
+}
+
+/// The id that a number stands for.
+pub(super) fn test_of(number: u128) -> TestId {
+    TestId::from_bytes(number.to_be_bytes())
 }
 
 impl From<&NewRun> for StoredRun {
     fn from(run: &NewRun) -> Self {
         Self {
-            test: run.test.bytes(),
+            test: number_of(run.test),
             row: run.row,
             outcome: run.outcome,
             recovered: run.recovered,

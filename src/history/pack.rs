@@ -6,7 +6,7 @@
 //! The blocks stay: comparisons read them, and the rows can be made from them.
 
 use super::error::HistoryError;
-use super::model::{PackedRun, RunContext, StoredRun, TestRuns};
+use super::model::{PackedRun, RunContext, StoredRun, TestRuns, test_of};
 use super::store::{BATCHES, BATCHES_OF_PROJECT, History, PACKED, RUNS, TEST_RUNS, branch_hash};
 use crate::events::{Attempted, Consumer};
 use crate::storage::StorageError;
@@ -152,7 +152,7 @@ struct Lane<I: Iterator<Item = Result<StoredRun, StorageError>>> {
 fn next_row<I: Iterator<Item = Result<StoredRun, StorageError>>>(
     lanes: &mut [Lane<I>],
 ) -> Result<Option<Row>, StorageError> {
-    let mut least: Option<[u8; 16]> = None;
+    let mut least: Option<u128> = None;
     for lane in lanes.iter_mut() {
         // A failed read is met below, when the run is taken.
         if let Some(Ok(run)) = lane.runs.peek() {
@@ -176,7 +176,7 @@ fn next_row<I: Iterator<Item = Result<StoredRun, StorageError>>>(
             row.push(lane.batch - first, &lane.context, &run);
         }
     }
-    Ok(first.map(|first| ((TestId::from_bytes(test), first), row)))
+    Ok(first.map(|first| ((test_of(test), first), row)))
 }
 
 impl TestRuns {

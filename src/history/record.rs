@@ -1,13 +1,13 @@
 //! The runs of a report become history, inside the transaction that stores the report.
 
 use super::error::HistoryError;
-use super::model::{NewRun, Origin, RunBlock, StoredBatch, StoredRun, StoredTest, Tally};
+use super::model::{NewRun, Origin, RunBlock, StoredBatch, StoredRun, StoredTest, Tally, test_of};
 use super::store::{
     BATCH_OF_REPORT, BATCHES, BATCHES_OF_BRANCH, BATCHES_OF_PROJECT, BY_NAME, BY_SIGNATURE, RUNS,
     TALLIES, TESTS, branch_hash, last_batch, name_start,
 };
 use crate::storage::{StorageError, WriteTxn};
-use testhide_protocol::{ReportId, TestId, Timestamp};
+use testhide_protocol::{ReportId, Timestamp};
 
 /// Bytes of runs in one block: a block and its key fill a page of the store, and finding one run in it takes microseconds.
 const BLOCK_BYTES: usize = 3_800;
@@ -65,7 +65,7 @@ fn put_blocks(wtxn: &WriteTxn, batch: u64, ordered: &[&NewRun]) -> Result<(), St
     let mut bytes = 0;
     let mut put = |block: &mut RunBlock| match block.runs.first() {
         Some(first) => {
-            table.put(&(batch, TestId::from_bytes(first.test)), block)?;
+            table.put(&(batch, test_of(first.test)), block)?;
             block.runs.clear();
             Ok::<_, StorageError>(())
         }

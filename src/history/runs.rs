@@ -3,7 +3,7 @@
 use super::error::HistoryError;
 use super::lane::{Blocks, Scope, each_run};
 use super::marks::Marker;
-use super::model::{LightRun, Origin, Run, RunPage, RunPlace};
+use super::model::{LightRun, Origin, Run, RunPage, RunPlace, test_of};
 use super::store::{
     BATCH_OF_REPORT, BATCHES, BY_SIGNATURE, History, Loaded, RUNS, goes_on_as, load,
 };
@@ -230,7 +230,7 @@ pub fn runs_of_report<T: Transaction>(
     for row in RUNS.read(txn)?.prefix(&batch)? {
         let (_, block) = row?;
         all.extend(block.runs.iter().map(|run| ReportRun {
-            test: TestId::from_bytes(run.test),
+            test: test_of(run.test),
             row: run.row,
             outcome: run.outcome,
             duration_ms: run.duration_ms,

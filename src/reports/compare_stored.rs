@@ -19,7 +19,7 @@ const MOST_LISTED: usize = 1_000;
 
 /// Changes of duration, of slower and of faster tests each, whose history is asked. The greatest come first; the others are judged
 /// by the plain thresholds. Each costs some tenth of a millisecond.
-const MOST_ASKED: usize = 200;
+const MOST_ASKED: usize = 100;
 
 /// Threads that read.
 const READERS: usize = 2;
@@ -156,11 +156,20 @@ impl Reports {
 
     fn named(&self, mut found: Found) -> Result<Comparison, ReportsError> {
         let (counts, truncated) = found.cut(MOST_LISTED);
-        let names: BTreeMap<TestId, String> = self.storage.read(|rtxn| {
-            let names = names_of(rtxn, &found.tests())?;
-            let names = names.into_iter().map(|name| (name.test, name.display));
-            Ok::<_, ReportsError>(names.collect())
-        })?;
+        let tests = found.tests();
+        let read = |tests: &[TestId]| self.storage.read(|rtxn| names_of(rtxn, tests));
+        let (one, two) = tests.split_at(tests.len() / READERS);
+        let (one, two) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| read(one));
+            let two = read(two);
+            (other.join(), two)
+        });
+        let one = one.map_err(|_| ReportsError::Panicked("reading".to_owned()))??;
+        let names: BTreeMap<TestId, String> = one
+            .into_iter()
+            .chain(two?)
+            .map(|name| (name.test, name.display))
+            .collect();
         Ok(Comparison {
             counts,
             truncated,
