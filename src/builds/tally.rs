@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use testhide_protocol::api::{Outcome, OutcomeCounts};
-use testhide_protocol::{BuildId, TestId};
+use testhide_protocol::{BuildId, ReportId, TestId};
 
 /// Builds whose tests are kept in memory while their reports arrive: 5 MB each with 100,000 tests.
 const KEPT: usize = 32;
@@ -109,6 +109,28 @@ impl Builds {
             tally.add(&facts, rows.into_iter().map(|row| (row.test, row.outcome)));
         }
         Ok(tally)
+    }
+}
+
+impl Builds {
+    /// The attempt of its tests that each report of a build's attempt tells of: the same for reports that one step wrote, higher for
+    /// those of later steps and uploads. A test counts as its last such attempt in which it ran.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn turns(
+        &self,
+        build: BuildId,
+        attempt: u32,
+    ) -> Result<HashMap<ReportId, u32>, StorageError> {
+        let reports = self
+            .storage
+            .read(|rtxn| counted_reports(rtxn, build, attempt))?;
+        let turns = reports.into_iter().filter_map(|(place, facts)| {
+            let report = facts.report?;
+            Some((report, facts.turn(place)))
+        });
+        Ok(turns.collect())
     }
 }
 

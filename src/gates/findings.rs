@@ -7,9 +7,5 @@ pub(super) fn findings_of(build: &Build) -> Result<Vec<Finding>, String> {
     if !build.status.is_final() {
         return Err("what does not fit is told at the build's end".to_owned());
     }
-    // Builds keep no findings: saying that there are none would let every build through.
-    Err(format!(
-        "build {} has no record of findings",
-        build.build_number
-    ))
+    Ok(build.findings.clone())
 }

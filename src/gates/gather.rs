@@ -39,7 +39,7 @@ impl Gates {
             Ok((reports, doubt)) => (reports, doubt),
             Err(why) => (Vec::new(), Some(why)),
         };
-        let tests = match known(self.tests_of(&reports))? {
+        let tests = match known(self.tests_of(record, &reports))? {
             Ok(tests) => tests,
             Err(why) => {
                 doubt = Some(why);
@@ -109,9 +109,15 @@ impl Gates {
     }
 
     /// The tests of some reports, each once.
-    fn tests_of(&self, reports: &[Report]) -> Result<Vec<TestFact>, GatesError> {
+    fn tests_of(
+        &self,
+        record: &BuildRecord,
+        reports: &[Report],
+    ) -> Result<Vec<TestFact>, GatesError> {
+        let turns = self.builds.turns(record.id, record.attempt)?;
         let mut rows = Vec::new();
-        for (report, turn) in reports.iter().zip(turns_of(reports)) {
+        for report in reports {
+            let turn = turns.get(&report.id).copied().unwrap_or_default();
             let of_report = self.reports.compact_rows(report.id)?;
             rows.extend(of_report.into_iter().map(|row| {
                 let test = TestFact {
@@ -197,12 +203,6 @@ fn failed_ago(
         before = page.next;
     }
     Ok((!seen.is_empty()).then_some(None))
-}
-
-/// Which turn of its tests each report tells of. Reports do not say which step wrote them, so all stand beside each other and the
-/// worst outcome of a test counts.
-fn turns_of(reports: &[Report]) -> Vec<u32> {
-    vec![1; reports.len()]
 }
 
 /// What a run counts with: its build, or where there is none its report.

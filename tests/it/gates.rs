@@ -765,3 +765,35 @@ async fn the_command_line_makes_gates_and_exits_by_them() {
     let (code, ..) = testhide("gate evaluate 99").await;
     assert_eq!(code, Some(3));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_fit_together_fails_the_gate() {
+    let bench = Bench::start().await;
+    let agent = bench.server.agent("one", &[], 1).await;
+    bench
+        .gate("honest", json!([{"type": "no_inconsistencies"}]))
+        .await;
+    let green = junit(&[Row::Pass("a"), Row::Pass("b")]);
+    let check = async |exit_code: u8, passed: bool, found: &str| {
+        let script = format!("echo '{green}' > r.xml; exit {exit_code}");
+        let definition = json!({
+            "steps": [{"type": "bash", "name": "tests", "run": script}],
+            "post_steps": [{"type": "test_provider", "name": "reports", "provider": "junit", "path": "*.xml"}],
+        });
+        let job = bench
+            .server
+            .job(&format!("exits-{exit_code}"), definition)
+            .await;
+        let number = bench.server.trigger(&job, json!({})).await.build_number;
+        bench.server.finished(number).await;
+        bench.server.settled().await;
+        let path = format!("/builds/{number}/gates");
+        let evaluation: GateEvaluation = bench.root().get(&path).await.ok();
+        assert_eq!(evaluation.passed, passed, "{evaluation:#?}");
+        let message = &evaluation.results[0].message;
+        assert!(message.contains(found), "{message}");
+    };
+    check(0, true, "none").await;
+    check(1, false, "inconsistent_exit").await;
+    agent.stop().await;
+}
