@@ -7,6 +7,7 @@ use super::limits::Limits;
 use super::model::{Counts, ParsedCase, SuiteInfo, Summary};
 use super::read::Sink;
 use super::warnings::{Repairs, Warnings};
+use super::words::first_line;
 
 /// Why a document is not read to its end.
 #[derive(Debug)]
@@ -63,12 +64,24 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Hands a case to the sink.
-    pub(super) fn case(&mut self, case: ParsedCase) -> Result<(), Halt> {
+    /// Hands a case to the sink. It has a line and a number then, and no list of it is longer than the limit.
+    pub(super) fn case(&mut self, mut case: ParsedCase) -> Result<(), Halt> {
         if self.summary.counts.total >= self.limits.cases {
             return Err(Halt::Full);
         }
+        // A row made for the report as a whole stands nowhere in it.
+        case.report_line = case.report_line.max(1);
+        case.attempt = case.attempt.max(1);
         let line = case.report_line;
+        let left_out = shorten(&mut case, self.limits.properties);
+        if left_out > 0 {
+            self.warn(line, "too_much_detail", "left out what went beyond", || {
+                format!(
+                    "`{}` has {left_out} properties too many",
+                    first_line(&case.name)
+                )
+            });
+        }
         self.summary.counts.add(case.outcome);
         self.sink.case(case).map_err(|_| Halt::Stopped { line })
     }
@@ -153,4 +166,18 @@ impl<'a> Output<'a> {
         (self.summary.warnings, self.summary.warnings_total) = self.warnings.finish(repairs);
         Ok(self.summary)
     }
+}
+
+/// Cuts the lists of a case to `most` entries each; answers how many were left out.
+fn shorten(case: &mut ParsedCase, most: usize) -> usize {
+    let over = |length: usize| length.saturating_sub(most);
+    let left_out = over(case.properties.len())
+        + over(case.attachments.len())
+        + over(case.tickets.len())
+        + over(case.extra.len());
+    case.properties.truncate(most);
+    case.attachments.truncate(most);
+    case.tickets.truncate(most);
+    case.extra.truncate(most);
+    left_out
 }
