@@ -2,7 +2,8 @@
 //!
 //! Reporters repeat rows for different reasons, and the parser says for each row which one applies ([`Repeat`]):
 //!
-//! * Playwright writes a row for each attempt: the last one counts, an earlier failure before a pass is flaky.
+//! * Playwright writes a row for each attempt: the last one counts, an earlier failure before a pass is flaky. A test that was asked
+//!   to run several times (`repeatEach`) has several such runs, and the worst of them counts.
 //! * .NET writes a row for each theory row, without its parameters: one test, one attempt, the worst row counts; never flaky.
 //! * unittest writes body and tearDown as two rows of one attempt; xdist repeats a collection error once a worker.
 //! * Native pytest writes retried attempts as rows that look passed; what they really were is lost, except that they failed.
@@ -87,6 +88,8 @@ struct Test {
     rows_of_attempt: u32,
     /// An attempt before the last one did not pass.
     failed_before: bool,
+    /// What the rows before the run in hand came to: a retry takes back what its own run said, and no more.
+    settled: Option<Outcome>,
     /// Contents of the rows so far, for finding copies; the first few are enough.
     contents: [u64; 4],
 }
@@ -152,6 +155,7 @@ impl Test {
             verdict,
             rows_of_attempt: 1,
             failed_before: key.inner_failure,
+            settled: None,
             contents,
         }
     }
@@ -180,9 +184,14 @@ impl Test {
                 );
             verdict.hidden_failures |= hidden;
             verdict.attempts = verdict.attempts.saturating_add(1);
-            verdict.outcome = key.outcome;
+            verdict.outcome = self
+                .settled
+                .map_or(key.outcome, |settled| settled.max(key.outcome));
             self.rows_of_attempt = 1;
         } else {
+            if key.repeat == Repeat::Row {
+                self.settled = Some(verdict.outcome);
+            }
             verdict.outcome = verdict.outcome.max(key.outcome);
             self.rows_of_attempt = self.rows_of_attempt.saturating_add(1);
         }
@@ -395,6 +404,38 @@ mod tests {
                 (2, 1, false),
             ],
             &[(Passed, 3, true), (Error, 1, false), (Failed, 2, false)],
+        );
+    }
+
+    #[test]
+    fn a_retry_takes_back_its_own_run_only() {
+        use Outcome::{Failed, Passed};
+        use Repeat::{Attempt, Row};
+        let verdict = |rows: &[(Repeat, Outcome)]| {
+            let mut attempts = Attempts::new();
+            for (repeat, outcome) in rows {
+                attempts.place(&row("a", *outcome, *repeat, ""));
+            }
+            let verdict = attempts.finish()[0];
+            (verdict.outcome, verdict.flaky)
+        };
+        assert_eq!(verdict(&[(Row, Failed), (Row, Passed)]), (Failed, false));
+        assert_eq!(
+            verdict(&[
+                (Row, Failed),
+                (Attempt, Failed),
+                (Row, Failed),
+                (Attempt, Passed)
+            ]),
+            (Failed, false)
+        );
+        assert_eq!(
+            verdict(&[(Row, Passed), (Row, Failed), (Attempt, Passed)]),
+            (Passed, true)
+        );
+        assert_eq!(
+            verdict(&[(Row, Failed), (Attempt, Passed), (Row, Passed)]),
+            (Passed, true)
         );
     }
 

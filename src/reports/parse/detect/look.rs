@@ -12,6 +12,9 @@ pub(in crate::reports::parse) const HEAD_BYTES: usize = 64 << 10;
 /// What a zip archive begins with.
 pub(in crate::reports::parse) const ARCHIVE_MAGIC: [u8; 4] = *b"PK\x03\x04";
 
+/// What a file packed by gzip begins with.
+const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
+
 /// What the head of a file shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::reports::parse) enum Head {
@@ -59,6 +62,9 @@ pub(in crate::reports::parse) fn look(head: &[u8]) -> Head {
         None => return unknown("empty"),
         Some(b'P') if is_archive(content) => {
             return unknown("a zip archive where a plain file is expected");
+        }
+        Some(_) if content.starts_with(&GZIP_MAGIC) => {
+            return unknown("packed by gzip, and wants to be unpacked first");
         }
         Some(b'<') => return look_at_xml(head),
         Some(b'{' | b'[') => look_at_json(content).map(Head::Json),
@@ -154,6 +160,10 @@ mod tests {
         check("{\"status\":\"passed\"}", None);
         check("{\"uuid\":\"a\",\"children\":[\"b\"],\"befores\":[]}", None);
         check("PK\u{3}\u{4}", None);
+        let Head::Unknown { reason, .. } = look(&[0x1F, 0x8B, 8, 0]) else {
+            panic!("gzip is no format of its own");
+        };
+        assert!(reason.contains("gzip"), "{reason}");
         let utf16: Vec<u8> = [0xFF, 0xFE]
             .into_iter()
             .chain("<testsuite/>".encode_utf16().flat_map(u16::to_le_bytes))

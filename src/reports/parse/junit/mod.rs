@@ -1,6 +1,7 @@
 //! JUnit XML in all its dialects, Testhide's own among them.
 
 mod case;
+mod element;
 mod read;
 mod suite;
 mod testhide;

@@ -5,6 +5,7 @@
 use std::io::BufRead;
 
 use super::case::{CaseBuilder, Class};
+use super::element::{Kind, Name, Open};
 use super::suite::Suites;
 use super::testhide::Dialect;
 use crate::reports::parse::error::ParseError;
@@ -16,39 +17,6 @@ use crate::reports::parse::limits::Limits;
 use crate::reports::parse::model::{Counts, Summary};
 use crate::reports::parse::read::Sink;
 use crate::reports::parse::warnings::{Repairs, Warnings};
-
-/// What an element is, given where it stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Root,
-    Suite,
-    Case,
-    Properties,
-    Property,
-    Problem(Class),
-    Retry,
-    StackTrace,
-    Stdout,
-    Stderr,
-    Other,
-}
-
-struct Open {
-    kind: Kind,
-    name: Name,
-}
-
-/// Enough of a name to find its end tag: its bytes hashed (FNV), so that names of any length cost the same.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Name(u64);
-
-impl Name {
-    fn of(name: &[u8]) -> Self {
-        Self(name.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        }))
-    }
-}
 
 /// A property that is being read.
 struct OpenProperty {
@@ -80,6 +48,8 @@ pub(in crate::reports::parse) struct Junit<'a> {
     /// An element of a report was met.
     recognised: bool,
     full: bool,
+    /// Another document began inside a case: the one before broke off.
+    broke_off: bool,
 }
 
 impl<'a> Junit<'a> {
@@ -106,6 +76,7 @@ impl<'a> Junit<'a> {
             repairs: Repairs::at_line(1),
             recognised: false,
             full: false,
+            broke_off: false,
         }
     }
 
@@ -180,6 +151,9 @@ impl<'a> Junit<'a> {
         self.recognised |= matches!(kind, Kind::Root | Kind::Suite | Kind::Case);
         match kind {
             Kind::Root => {
+                if self.case.is_some() {
+                    self.begin_again()?;
+                }
                 self.dialect.writer.root(tag);
                 self.suites.root(tag, &mut self.repairs);
             }
@@ -411,6 +385,34 @@ impl<'a> Junit<'a> {
             .map_err(|_| ParseError::Stopped { line })
     }
 
+    /// Hands on the case in which a document breaks off, when it says how it ended.
+    fn end_cut_case(&mut self, line: u64) -> Result<(), ParseError> {
+        let unknown = |case: &mut Box<CaseBuilder>| !case.outcome_is_known();
+        if let Some(cut) = self.case.take_if(unknown) {
+            self.spare = Some(cut);
+            self.warnings
+                .add(line, "incomplete_case", "left it out", || {
+                    "the last case has no outcome yet".to_owned()
+                });
+        }
+        self.emit_case()
+    }
+
+    /// A document begins inside a case: a runner that died, and the next one wrote to the same file.
+    fn begin_again(&mut self) -> Result<(), ParseError> {
+        let line = self.repairs.line.max(1);
+        self.broke_off = true;
+        self.warnings
+            .add(line, "truncated", "read on with the next", || {
+                "the report ends inside a test case, and another begins".to_owned()
+            });
+        self.end_cut_case(line)?;
+        while !self.stack.is_empty() {
+            self.close_innermost(b"")?;
+        }
+        Ok(())
+    }
+
     fn finish(mut self, unfinished: bool) -> Result<Summary, ParseError> {
         let line = self.repairs.line.max(1);
         if !self.recognised {
@@ -436,18 +438,7 @@ impl<'a> Junit<'a> {
                     case.close_problem(class, &builder.finish(), &mut self.repairs);
                 }
             }
-            if self
-                .case
-                .as_ref()
-                .is_some_and(|case| !case.outcome_is_known())
-            {
-                self.case = None;
-                self.warnings
-                    .add(line, "incomplete_case", "left it out", || {
-                        "the last case has no outcome yet".to_owned()
-                    });
-            }
-            self.emit_case()?;
+            self.end_cut_case(line)?;
             if self.counts.total == 0 {
                 return Err(ParseError::Broken {
                     line,
@@ -484,7 +475,7 @@ impl<'a> Junit<'a> {
             warnings,
             warnings_total,
             repaired: self.repairs.total(),
-            truncated,
+            truncated: truncated || self.broke_off,
         })
     }
 }

@@ -31,7 +31,7 @@ impl<R: BufRead> Playwright<'_, R> {
         let mut shared = ParsedCase {
             report_line: line,
             attempt: 1,
-            repeat: Repeat::Attempt,
+            repeat: Repeat::Row,
             name: spec.name.clone(),
             classname: spec.classname.clone(),
             suite: spec.suite.clone(),
@@ -138,7 +138,12 @@ impl<R: BufRead> Playwright<'_, R> {
             case.suite = shared.suite.clone();
             case.file.clone_from(&shared.file);
             case.flaky = flaky && outcome == Outcome::Passed;
-            case.repeat = Repeat::Attempt;
+            // `repeatEach` writes the same test again: each begins anew, and a pass of one takes nothing back of another.
+            case.repeat = if number == 0 {
+                Repeat::Row
+            } else {
+                Repeat::Attempt
+            };
             case.attempt = attempt.retry.saturating_add(1);
             case.properties.extend(shared.properties.iter().cloned());
             case.properties.truncate(room);

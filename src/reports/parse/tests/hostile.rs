@@ -455,3 +455,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_document_inside_a_case() {
+    // A libtest process dies in a test, and the next one writes its document to the same pipe.
+    let (summary, cases) = read(
+        b"<?xml version='1.0'?><testsuites><testsuite name='one' tests='3'><testcase name='a'/>\n\
+          <testcase name='dies'><?xml version='1.0'?><testsuites><testsuite name='two' tests='2'>\n\
+          <testcase name='b'/><testcase name='c'><failure/></testcase></testsuite></testsuites>",
+    )
+    .expect("is a report");
+    let rows: Vec<_> = cases
+        .iter()
+        .map(|case| (case.name.as_str(), &*case.suite, case.outcome))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("a", "one", Outcome::Passed),
+            ("b", "two", Outcome::Passed),
+            ("c", "two", Outcome::Failed)
+        ]
+    );
+    assert!(summary.truncated, "the first of the two is cut");
+    let told = |code| {
+        let found = summary.warnings.iter().find(|found| found.code == code);
+        found.map(|warning| warning.line)
+    };
+    assert_eq!(told("truncated"), Some(2));
+    assert_eq!(told("incomplete_case"), Some(2));
+}

@@ -247,6 +247,28 @@ fn projects_of_playwright_are_tests_of_their_own() {
 }
 
 #[test]
+fn repeats_of_playwright_count_each() {
+    // `repeatEach: 2`: a spec for each, of one title and line; the first fails for good, the second passes when tried again.
+    let spec = |results: Value, status: &str| {
+        let test = json!({"projectName": "", "expectedStatus": "passed", "results": results, "status": status});
+        json!({"title": "x", "line": 3, "tests": [test]})
+    };
+    let result = |status: &str, retry: u32| json!({"status": status, "retry": retry});
+    let document = json!({"config": {"version": "1.65.0"}, "suites": [{"file": "a.spec.ts", "title": "a.spec.ts", "specs": [
+        spec(json!([result("failed", 0), result("failed", 1)]), "unexpected"),
+        spec(json!([result("failed", 0), result("passed", 1)]), "flaky")]}], "stats": {"unexpected": 1, "flaky": 1}});
+    let (_, cases) = read_value(&document);
+    let mut attempts = Attempts::new();
+    for case in &cases {
+        attempts.place(&case.key());
+    }
+    let verdicts = attempts.finish();
+    assert_eq!(verdicts.len(), 1);
+    assert_eq!(verdicts[0].outcome, Outcome::Failed);
+    assert!(!verdicts[0].flaky);
+}
+
+#[test]
 fn huge_parts_are_cut() {
     for (megabytes, open, part, close) in [
         (
