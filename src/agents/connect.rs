@@ -110,6 +110,16 @@ impl Agents {
             introduction.labels.clone(),
             kick,
         );
+        // Looked at again: what changed before the session was open did not find it to end it.
+        let now = self.storage.read(|rtxn| AGENTS.read(rtxn)?.get(&agent));
+        let same = |now: &AgentRecord| {
+            now.public_key == record.public_key && now.mode.mode != AgentMode::Disabled
+        };
+        if !now.is_ok_and(|now| now.as_ref().is_some_and(same)) {
+            self.disconnect(agent, session).await;
+            let reason = "it was changed while it connected";
+            return Err(Turned::for_now("agent_changed", reason));
+        }
         let resumed = match self.take_in(agent, &introduction, &holding).await {
             Ok(resumed) => resumed,
             Err(error) => {

@@ -27,6 +27,10 @@ impl Agents {
     /// [`AgentsError::EnrolmentToken`], [`AgentsError::Invalid`], [`AgentsError::NameTaken`]; the token stays good then.
     pub async fn enroll(&self, request: Enroll) -> Result<AgentId, AgentsError> {
         check_name("an agent's name", &request.name)?;
+        if request.name.parse::<AgentId>().is_ok() {
+            let text = format!("`{}` cannot be an agent's name: it is an id", request.name);
+            return Err(AgentsError::Invalid(text));
+        }
         let key = data_encoding::HEXLOWER_PERMISSIVE
             .decode(request.public_key.as_bytes())
             .ok();

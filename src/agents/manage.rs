@@ -1,6 +1,7 @@
 //! What operators do with agents: let one finish and rest, take it out, bring it back, remove it, give it a new key.
 
 use super::error::AgentsError;
+use super::metrics;
 use super::model::{AgentRecord, EnrolmentRecord, ModeRecord};
 use super::store::{AGENTS, Agents, BY_NAME, ENROLMENTS};
 use crate::accounts::{GlobalPermission, Principal, require_global};
@@ -79,11 +80,13 @@ impl Agents {
                     return Err(AgentsError::NotFound(name.clone()));
                 }
                 BY_NAME.write(wtxn)?.remove(&name)?;
+                metrics::remove_all(wtxn, id)?;
                 events::append(wtxn, now, None, &Event::AgentRemoved { agent: id })?;
                 Ok(())
             })
             .await?;
         self.turn_out(id, &why).await?;
+        self.metrics.forget(id);
         self.tell_queue()
     }
 

@@ -3,8 +3,8 @@
 //! A block is written when its first sample is five minutes old, so a server that is killed loses at most that.
 
 use super::error::AgentsError;
-use super::store::Agents;
-use crate::storage::{Record, Table};
+use super::store::{AGENTS, Agents};
+use crate::storage::{Record, StorageError, Table, WriteTxn};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -72,6 +72,11 @@ impl Metrics {
             .collect()
     }
 
+    /// Forgets an agent.
+    pub(super) fn forget(&self, agent: AgentId) {
+        self.0.lock().remove(&agent);
+    }
+
     /// Forgets the first `count` samples of an agent: they are stored.
     fn stored(&self, agent: AgentId, count: usize) {
         let mut waiting = self.0.lock();
@@ -95,6 +100,10 @@ impl Agents {
             let count = samples.len();
             self.storage
                 .write(move |wtxn| {
+                    // It was removed meanwhile, and its samples with it.
+                    if !AGENTS.read(wtxn)?.contains(&agent)? {
+                        return Ok(());
+                    }
                     let mut table = METRICS.write(wtxn)?;
                     let mut old = Vec::new();
                     for row in table.prefix(&agent)? {
@@ -156,6 +165,20 @@ impl Agents {
         let waiting = self.metrics.0.lock();
         waiting.get(&agent)?.last().copied()
     }
+}
+
+/// Removes all stored samples of an agent.
+///
+/// # Errors
+/// Failures of the store.
+pub(super) fn remove_all(wtxn: &WriteTxn, agent: AgentId) -> Result<(), StorageError> {
+    let mut table = METRICS.write(wtxn)?;
+    let keys = table.prefix(&agent)?.map(|row| row.map(|(key, _)| key));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    for key in keys {
+        table.remove(&key)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

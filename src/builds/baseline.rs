@@ -11,7 +11,7 @@ use super::store::{BUILDS, BY_JOB, Builds};
 use super::tally::{Tally, counted_reports};
 use crate::reports::Names;
 use crate::storage::Transaction;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use testhide_protocol::BuildId;
 use testhide_protocol::api::{BuildState, Source};
 
@@ -20,6 +20,9 @@ const BUILDS_ASKED: usize = 5;
 
 /// Builds that are looked at to find them.
 const BUILDS_SEEN: usize = 500;
+
+/// Names of missing tests that are kept, the first in their order.
+const SHOWN: usize = 20;
 
 /// What there used to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,14 +97,23 @@ impl Builds {
         let reports = self
             .storage
             .read(|rtxn| counted_reports(rtxn, build.id, build.attempt))?;
-        let mut names = BTreeSet::new();
+        // Of the names only those that are shown are kept: a build may have millions of tests, in each of many reports.
+        let (mut missing, mut first) = (HashSet::new(), BTreeSet::new());
         for (_, facts) in reports {
             let Some(report) = facts.report else { continue };
-            let rows = self.reports.compact_rows(report)?;
-            let absent = rows.into_iter().filter(|row| !tally.contains(row.test));
-            names.extend(absent.map(|row| (row.display_name, row.test)));
+            for row in self.reports.compact_rows(report)? {
+                if tally.contains(row.test) || !missing.insert(row.test) {
+                    continue;
+                }
+                first.insert((row.display_name, row.test));
+                if first.len() > SHOWN {
+                    first.pop_last();
+                }
+            }
         }
-        Ok(names.iter().map(|(name, _)| name.as_str()).collect())
+        let mut names: Names = first.iter().map(|(name, _)| name.as_str()).collect();
+        names.count = missing.len() as u64;
+        Ok(names)
     }
 }
 

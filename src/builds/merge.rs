@@ -5,7 +5,7 @@
 //! an upload, is a further attempt, and the last attempt in which the test ran counts. So the order in which reports
 //! arrive decides nothing, except for uploads, whose order is all that is known of them.
 
-use crate::reports::severity;
+use crate::reports::weight;
 use std::collections::HashMap;
 use testhide_protocol::TestId;
 use testhide_protocol::api::{Outcome, OutcomeCounts};
@@ -56,14 +56,14 @@ impl Merged {
     }
 }
 
-/// Which of two rows of a test counts. A row that did not run says nothing against one that did: a shard lists the tests of the others so.
+/// Which of two rows of a test counts.
 fn later(one: Merging, other: Merging) -> Merging {
-    let rank = |row: Merging| (ran(row.outcome), row.turn, severity(row.outcome));
-    if rank(other) > rank(one) { other } else { one }
-}
-
-fn ran(outcome: Outcome) -> bool {
-    !matches!(outcome, Outcome::Skipped | Outcome::NotRun)
+    let weight = |row: Merging| weight(row.turn, row.outcome);
+    if weight(other) > weight(one) {
+        other
+    } else {
+        one
+    }
 }
 
 fn slot(counts: &mut OutcomeCounts, outcome: Outcome) -> &mut u64 {

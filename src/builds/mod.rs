@@ -45,3 +45,4 @@ pub use resume::Resumed;
 pub use routes::routes;
 pub use start::StartRequest;
 pub use store::{Builds, load, set_tps};
+pub use tally::Counted;

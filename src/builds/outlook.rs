@@ -18,8 +18,10 @@ use testhide_protocol::{BuildId, Timestamp};
 /// What follows from new reports, as long as the build is as it was.
 #[derive(Debug, Clone)]
 pub(super) struct Outlook {
-    /// Attempt, counted reports, last journal record, and whether the build was over: what this holds for.
-    holds_for: (u32, u32, u64, bool),
+    /// Attempt, counted reports, and whether the build was over: what this holds for.
+    holds_for: (u32, u32, bool),
+    /// The last journal record that was stored; none for an upload, which does not care how the journal goes on meanwhile.
+    follows: Option<u64>,
     /// The facts of each new report, under its journal record; 0 for an upload.
     pub arrivals: HashMap<u64, ReportFacts>,
     /// Tests of the attempt with the new reports.
@@ -31,13 +33,17 @@ pub(super) struct Outlook {
 impl Outlook {
     /// Whether it holds for the build as the transaction sees it.
     pub(super) fn holds(&self, record: &BuildRecord, attempt: Option<&AttemptRecord>) -> bool {
-        self.holds_for == state_of(record, attempt)
+        self.holds_for == state_of(record)
+            && self.follows.is_none_or(|seq| seq == stored_up_to(attempt))
     }
 }
 
-fn state_of(record: &BuildRecord, attempt: Option<&AttemptRecord>) -> (u32, u32, u64, bool) {
-    let seq = attempt.map_or(0, |attempt| attempt.journal_seq);
-    (record.attempt, record.reports, seq, record.state.is_final())
+fn state_of(record: &BuildRecord) -> (u32, u32, bool) {
+    (record.attempt, record.reports, record.state.is_final())
+}
+
+fn stored_up_to(attempt: Option<&AttemptRecord>) -> u64 {
+    attempt.map_or(0, |attempt| attempt.journal_seq)
 }
 
 impl JournalBatch {
@@ -65,7 +71,7 @@ impl Builds {
         let (record, attempt) = self.present(batch.lease.build)?;
         let mut tally = self.tally(&record, kept)?;
         let mut steps = step_facts(&record, attempt.as_ref());
-        let stored = attempt.as_ref().map_or(0, |attempt| attempt.journal_seq);
+        let stored = stored_up_to(attempt.as_ref());
         let mut arrivals = HashMap::new();
         let mut ends = false;
         // What belongs to another attempt says nothing about this one; the transaction refuses it.
@@ -91,7 +97,7 @@ impl Builds {
                 _ => {}
             }
         }
-        self.look(&record, attempt.as_ref(), tally, arrivals, ends)
+        self.look(&record, Some(stored), tally, arrivals, ends)
     }
 
     /// Works out what follows from an upload for the present attempt, and what the next report is added to. Blocks for disk reads.
@@ -104,7 +110,7 @@ impl Builds {
         report: &PreparedReport,
         kept: Option<Tally>,
     ) -> Result<(Outlook, Tally), BuildsError> {
-        let (record, attempt) = self.present(build)?;
+        let record = self.storage.read(|rtxn| load(rtxn, build))?;
         let mut tally = self.tally(&record, kept)?;
         let mut arrivals = HashMap::new();
         // One that was read for an earlier attempt says nothing about this one.
@@ -114,13 +120,13 @@ impl Builds {
             arrivals.insert(0, facts);
         }
         let over = record.state.is_final();
-        self.look(&record, attempt.as_ref(), tally, arrivals, over)
+        self.look(&record, None, tally, arrivals, over)
     }
 
     fn look(
         &self,
         record: &BuildRecord,
-        attempt: Option<&AttemptRecord>,
+        follows: Option<u64>,
         tally: Tally,
         arrivals: HashMap<u64, ReportFacts>,
         over: bool,
@@ -131,7 +137,8 @@ impl Builds {
             None
         };
         let outlook = Outlook {
-            holds_for: state_of(record, attempt),
+            holds_for: state_of(record),
+            follows,
             arrivals,
             counts: tally.counts(),
             baseline,

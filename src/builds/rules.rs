@@ -6,6 +6,7 @@
 use super::baseline::Baseline;
 use super::facts::{Printed, ReportFacts};
 use crate::reports::Names;
+use std::collections::HashSet;
 use testhide_protocol::Timestamp;
 use testhide_protocol::api::{Finding, FindingKind, StepState};
 
@@ -284,12 +285,18 @@ fn partial(report: &ReportFacts) -> Option<Finding> {
     Some(about(FindingKind::PartialReport, report, message))
 }
 
+/// Reports without a test. One beside others that do hold tests and come from the same run tells nothing: many tools write a file for
+/// each module, also for those that have no test.
 fn zero_tests(facts: &Facts<'_>) -> Vec<Finding> {
     let kind = FindingKind::ZeroTests;
-    let empty = facts
-        .reports
-        .iter()
-        .filter(|report| report.counts.total == 0 && !report.stale)
+    let reports = || facts.reports.iter().filter(|report| !report.stale);
+    let run_of = |report: &ReportFacts| (report.step.is_some(), report.written_by);
+    let told: HashSet<_> = reports()
+        .filter(|report| report.counts.total > 0)
+        .map(run_of)
+        .collect();
+    let empty = reports()
+        .filter(|report| report.counts.total == 0 && !told.contains(&run_of(report)))
         .map(|report| {
             about(
                 kind,

@@ -381,6 +381,32 @@ fn many_findings_of_one_kind_become_one() {
     );
 }
 
+#[test]
+fn an_empty_report_beside_others_of_its_run_is_no_finding() {
+    let check = |other: ReportFacts, expected: &[FindingKind]| {
+        let facts = Facts {
+            steps: &[script("unit", 0), script("more", 0), delivery()],
+            reports: &[report(0, 0), other],
+            total: 3,
+            ..Facts::default()
+        };
+        let kinds: Vec<FindingKind> = told(&facts).into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, expected);
+    };
+    check(report(3, 0), &[]);
+    let of_another_step = ReportFacts {
+        written_by: Some(1),
+        ..report(3, 0)
+    };
+    check(of_another_step, &[FindingKind::ZeroTests]);
+    let uploaded = ReportFacts {
+        step: None,
+        written_by: None,
+        ..report(3, 0)
+    };
+    check(uploaded, &[FindingKind::ZeroTests]);
+}
+
 proptest! {
     #[test]
     fn a_run_is_inconsistent_exactly_when_code_and_rows_differ(

@@ -112,25 +112,34 @@ impl Builds {
     }
 }
 
+/// How a report stands among those of its attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// The attempt of its tests that it tells of: the same for reports that one step wrote, higher for those of later steps and
+    /// uploads. A test counts as its last such attempt in which it ran.
+    pub turn: u32,
+    /// Whether its agent put it together from what a killed reporter left.
+    pub partial: bool,
+}
+
 impl Builds {
-    /// The attempt of its tests that each report of a build's attempt tells of: the same for reports that one step wrote, higher for
-    /// those of later steps and uploads. A test counts as its last such attempt in which it ran.
+    /// How the reports of a build's attempt count.
     ///
     /// # Errors
     /// Failures of the store.
-    pub fn turns(
+    pub fn counted(
         &self,
         build: BuildId,
         attempt: u32,
-    ) -> Result<HashMap<ReportId, u32>, StorageError> {
+    ) -> Result<HashMap<ReportId, Counted>, StorageError> {
         let reports = self
             .storage
             .read(|rtxn| counted_reports(rtxn, build, attempt))?;
-        let turns = reports.into_iter().filter_map(|(place, facts)| {
-            let report = facts.report?;
-            Some((report, facts.turn(place)))
+        let counted = reports.into_iter().filter_map(|(place, facts)| {
+            let (turn, partial) = (facts.turn(place), facts.partial);
+            Some((facts.report?, Counted { turn, partial }))
         });
-        Ok(turns.collect())
+        Ok(counted.collect())
     }
 }
 

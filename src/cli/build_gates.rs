@@ -31,20 +31,25 @@ pub(super) async fn evaluate_now(client: &Client, build: &str) -> Result<GateEva
 }
 
 fn say(session: &Session, evaluation: &GateEvaluation) -> Result<Exit, CliError> {
-    session.out.show(evaluation, |theme| {
-        let number = format!("build {}", evaluation.build_number);
-        let sign = gate_sign(theme, evaluation.passed);
-        let title = theme.paint(Colour::Bold, &number);
-        if evaluation.gates == 0 {
-            return format!("{title}  no gate\n");
-        }
-        format!(
-            "{}  {title}\n{}",
-            sign.paint(theme),
-            results(evaluation, theme)
-        )
-    })?;
+    session
+        .out
+        .show(evaluation, |theme| verdict(evaluation, theme))?;
     Ok(exit_of(session, evaluation))
+}
+
+/// The build's number with its verdict, and every rule.
+pub(super) fn verdict(evaluation: &GateEvaluation, theme: &Theme) -> String {
+    let number = format!("build {}", evaluation.build_number);
+    let sign = gate_sign(theme, evaluation.passed);
+    let title = theme.paint(Colour::Bold, &number);
+    if evaluation.gates == 0 {
+        return format!("{title}  no gate\n");
+    }
+    format!(
+        "{}  {title}\n{}",
+        sign.paint(theme),
+        results(evaluation, theme)
+    )
 }
 
 /// 0 when every rule holds, also when there is no gate, which is said; 1 otherwise.

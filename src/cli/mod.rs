@@ -47,7 +47,6 @@ mod prompt;
 mod report;
 mod report_compare;
 mod report_convert;
-mod report_gate;
 mod report_input;
 mod report_push;
 #[cfg(test)]

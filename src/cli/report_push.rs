@@ -1,14 +1,15 @@
 //! Use case: upload test reports; each is stored once however often it is sent. Then, when asked, what the build's gates say.
 
 use super::args::Push;
+use super::build_gates::{evaluate_now, exit_of, verdict};
 use super::client::{Backoff, Client, Upload, with_retries};
 use super::error::{CliError, Exit};
 use super::output::clean;
 use super::report::counts;
-use super::report_gate;
 use super::report_input::{Input, inputs};
 use super::session::Session;
 use crate::reports::pack_allure_folder;
+use serde_json::json;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +73,14 @@ pub(super) async fn push(session: &Session, args: &Push) -> Result<Exit, CliErro
         return Err(CliError::new(first.exit, "some_refused", detail));
     }
     match (&args.build, args.gate) {
-        (Some(build), true) => report_gate::ask(session, build, &stored).await,
+        (Some(build), true) => {
+            let evaluation = evaluate_now(&session.client()?, build).await?;
+            let both = json!({"reports": stored, "gates": evaluation});
+            session
+                .out
+                .show(&both, |theme| verdict(&evaluation, theme))?;
+            Ok(exit_of(session, &evaluation))
+        }
         _ => {
             if session.out.json {
                 session.out.json(&stored)?;

@@ -86,6 +86,9 @@ impl Gates {
         let mut reports = self.reports.of_build(record.id)?;
         let earlier = reports.iter().filter_map(|report| report.attempt).max();
         reports.retain(|report| report.attempt == Some(record.attempt));
+        let counted = self.builds.counted(record.id, record.attempt)?;
+        let partial = |report: &&Report| counted.get(&report.id).is_some_and(|one| one.partial);
+        let shown = |report: &Report| report.name.chars().take(100).collect::<String>();
         let doubt = if reports.is_empty() {
             Some(match earlier {
                 Some(earlier) => format!(
@@ -95,8 +98,10 @@ impl Gates {
                 None => "the build has no report".to_owned(),
             })
         } else if let Some(report) = reports.iter().find(|report| report.truncated) {
-            let name: String = report.name.chars().take(100).collect();
-            Some(format!("report `{name}` broke off"))
+            Some(format!("report `{}` broke off", shown(report)))
+        } else if let Some(report) = reports.iter().find(partial) {
+            let name = shown(report);
+            Some(format!("report `{name}` is what a killed reporter left"))
         } else if record.unread_files() > 0 {
             Some(format!(
                 "{} of its files could not be read",
@@ -114,10 +119,10 @@ impl Gates {
         record: &BuildRecord,
         reports: &[Report],
     ) -> Result<Vec<TestFact>, GatesError> {
-        let turns = self.builds.turns(record.id, record.attempt)?;
+        let counted = self.builds.counted(record.id, record.attempt)?;
         let mut rows = Vec::new();
         for report in reports {
-            let turn = turns.get(&report.id).copied().unwrap_or_default();
+            let turn = counted.get(&report.id).map_or(0, |report| report.turn);
             let of_report = self.reports.compact_rows(report.id)?;
             rows.extend(of_report.into_iter().map(|row| {
                 let test = TestFact {

@@ -4,7 +4,7 @@
 //! tests again, and the last turn in which a test ran counts. Who passes after a failure recovered from it.
 
 use super::facts::TestFact;
-use crate::reports::severity;
+use crate::reports::weight;
 use std::collections::BTreeMap;
 use testhide_protocol::TestId;
 use testhide_protocol::api::Outcome;
@@ -33,8 +33,7 @@ pub(super) fn merge(rows: impl IntoIterator<Item = (u32, TestFact)>) -> Vec<Test
         };
         known.troubled |= troubled;
         known.test.duration_ms = known.test.duration_ms.max(row.duration_ms);
-        let rank = |test: &TestFact, turn: u32| (test.ran(), turn, severity(test.outcome));
-        if rank(&row, turn) > rank(&known.test, known.turn) {
+        if weight(turn, row.outcome) > weight(known.turn, known.test.outcome) {
             known.test.outcome = row.outcome;
             known.turn = turn;
         }

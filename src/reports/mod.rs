@@ -52,7 +52,7 @@ pub use intake::MAX_REPORT_BYTES;
 pub use model::CompactRow;
 pub use prepare::PreparedReport;
 pub use routes::{idempotency_key, require_report_type, routes};
-pub use rules::severity;
+pub use rules::weight;
 pub use store::Reports;
 pub use testhide_agent::pack_allure_folder;
 pub use transact::store;

@@ -80,7 +80,7 @@ pub(super) fn bears_out(significance: &Significance, change: Change) -> bool {
 }
 
 /// How alarming an outcome is.
-pub fn severity(outcome: Outcome) -> u8 {
+pub(in crate::reports) fn severity(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::NotRun => 0,
         Outcome::Skipped => 1,
@@ -89,6 +89,13 @@ pub fn severity(outcome: Outcome) -> u8 {
         Outcome::Failed => 4,
         Outcome::Error => 5,
     }
+}
+
+/// Which of two rows of a test counts, the heavier: one that ran, of the later attempt, the more alarming. A row that did not run says
+/// nothing against one that did: a shard lists the tests of the others so.
+pub fn weight(turn: u32, outcome: Outcome) -> (bool, u32, u8) {
+    let ran = !matches!(outcome, Outcome::Skipped | Outcome::NotRun);
+    (ran, turn, severity(outcome))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

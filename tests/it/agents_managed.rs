@@ -197,6 +197,14 @@ async fn a_new_key_takes_the_place_of_the_old_one() {
         matches!(&answer, ServerMessage::Refused { code, .. } if code == "unknown_agent"),
         "{answer:?}"
     );
+    // Nobody goes by the id of another.
+    let token = server.root.post("/agents/enrolments", &json!({})).await;
+    let token = token.json()["token"].clone();
+    let other = json!({"token": token, "name": id, "public_key": new.public_hex()});
+    anonymous
+        .post("/agents/enroll", &other)
+        .await
+        .refused(422, "invalid_agent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

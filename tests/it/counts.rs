@@ -96,3 +96,34 @@ async fn the_worst_of_one_step_counts_and_a_later_step_is_a_further_attempt() {
     assert_eq!((passed, failed), (2, 0));
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_does_not_wait_for_the_log_to_end() {
+    let server = TestServer::start().await;
+    let agent = server.agent("one", &[], 1).await;
+    let gate = server.path("gate");
+    let script = format!(
+        "for i in $(seq 1 4000); do [ -e '{}' ] && exit; seq 1 20000; done",
+        gate.display()
+    );
+    let job = server.job("chatty", job_with_script(&script)).await;
+    server.trigger(&job, json!({})).await;
+    server.wait_for(1, &[BuildState::Running]).await;
+    for name in ["a", "b", "c", "d"] {
+        let file = junit(&[Case::Pass(name)]);
+        let uploaded = server
+            .root
+            .upload("/builds/1/reports", "application/xml", file);
+        uploaded.await.json();
+    }
+    let build: Build = server.root.get("/builds/1").await.ok();
+    assert_eq!(
+        (build.status, build.tests.passed),
+        (BuildState::Running, 4),
+        "the reports are stored while the build runs"
+    );
+    std::fs::write(&gate, "").expect("a file");
+    let build = server.finished(1).await;
+    assert_eq!((build.status, build.tests.passed), (BuildState::Passed, 4));
+    agent.stop().await;
+}

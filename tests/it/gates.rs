@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::process::{Command, Stdio};
+use testhide_protocol::ReportId;
 use testhide_protocol::api::{
     Build, BuildState, Event, EventRecord, Gate, GateEvaluation, GateResult, Page, Report,
 };
@@ -796,4 +797,61 @@ async fn what_does_not_fit_together_fails_the_gate() {
     check(0, true, "none").await;
     check(1, false, "inconsistent_exit").await;
     agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_reporter_left_is_not_all_there_was() {
+    let bench = Bench::start().await;
+    bench
+        .gate("green", json!([{"type": "zero_failures"}]))
+        .await;
+    let agent = bench.server.agent("one", &[], 1).await;
+    let script = "mkdir .r.xml_temp\n\
+        echo '<testcase classname=\"c\" name=\"a\" time=\"0.1\"/>' > .r.xml_temp/case_000001_7.xml";
+    let definition = json!({
+        "steps": [{"type": "bash", "run": script}],
+        "post_steps": [{"type": "test_provider", "provider": "testhide", "path": "r.xml"}],
+    });
+    let job = bench.server.job("killed", definition).await;
+    bench.server.trigger(&job, json!({})).await;
+    let build = bench.server.finished(1).await;
+    assert_eq!(build.tests.passed, 1, "{build:?}");
+    let evaluation = bench.evaluate(1).await;
+    let message = &evaluation.results[0].message;
+    assert!(!evaluation.passed, "{message}");
+    assert_eq!(
+        message,
+        "expected no test that fails, found none in 1 test, but report `r.xml` is what a killed reporter left"
+    );
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_that_come_at_once_are_one_evaluation() {
+    let bench = Bench::start().await;
+    bench
+        .gate("green", json!([{"type": "zero_failures"}]))
+        .await;
+    let agent = bench.server.agent("one", &[], 1).await;
+    bench.server.trigger(&bench.job, json!({})).await;
+    bench.server.finished(1).await;
+    agent.stop().await;
+    assert_eq!(bench.told().await.len(), 1);
+    // The follower of the log sees several reports of the build at once.
+    for name in ["two", "three", "four"] {
+        bench.gate(name, json!([{"type": "zero_failures"}])).await;
+    }
+    let page: Page<EventRecord> = bench.root().get("/events?limit=1000").await.ok();
+    let build: Build = bench.root().get("/builds/1").await.ok();
+    let mut late = page.items[page.items.len() - 3..].to_vec();
+    for record in &mut late {
+        record.event = Event::ReportStored {
+            report: ReportId::generate(),
+            build: Some(build.id),
+            failures: 0,
+        };
+    }
+    let consumed = bench.server.app.gates.consumer().consume(&late).await;
+    assert!(consumed.error.is_none() && consumed.done == 3);
+    assert_eq!(bench.told().await.len(), 2);
 }
