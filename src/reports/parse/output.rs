@@ -38,6 +38,9 @@ pub(super) struct Output<'a> {
     pub(super) uncounted: i64,
 }
 
+/// Attempts of a test that a row may claim; a number costs its writer nothing, and its readers a row each.
+const MOST_ATTEMPTS: u32 = 1_000;
+
 impl<'a> Output<'a> {
     /// The receiving end of a document in `format`.
     pub(super) fn new(format: Format, limits: &'a Limits, sink: &'a mut dyn Sink) -> Self {
@@ -64,11 +67,22 @@ impl<'a> Output<'a> {
     }
 
     /// Hands a case to the sink.
-    pub(super) fn case(&mut self, case: ParsedCase) -> Result<(), Halt> {
+    pub(super) fn case(&mut self, mut case: ParsedCase) -> Result<(), Halt> {
         if self.summary.counts.total >= self.limits.cases {
             return Err(Halt::Full);
         }
         let line = case.report_line;
+        let claimed = case.retries.iter().map(|retry| retry.attempt);
+        let claimed = claimed.fold(case.attempt, u32::max);
+        if claimed > MOST_ATTEMPTS {
+            case.attempt = case.attempt.min(MOST_ATTEMPTS);
+            for retry in &mut case.retries {
+                retry.attempt = retry.attempt.min(MOST_ATTEMPTS);
+            }
+            self.warn(line, "too_many_attempts", "counted 1000", || {
+                format!("a test of {claimed} attempts")
+            });
+        }
         self.summary.counts.add(case.outcome);
         self.sink.case(case).map_err(|_| Halt::Stopped { line })
     }
