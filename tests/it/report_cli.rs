@@ -478,15 +478,10 @@ fn merge_puts_shards_and_reruns_together() {
 
 #[test]
 fn merging_a_folder_into_itself_twice_says_the_same() {
-    let dir = folder(&[
-        ("one.xml", REPORT),
-        (
-            "two.xml",
-            &REPORT
-                .replace("<failure", "<skipped")
-                .replace("</failure>", "</skipped>"),
-        ),
-    ]);
+    let skipped = REPORT
+        .replace("<failure", "<skipped")
+        .replace("</failure>", "</skipped>");
+    let dir = folder(&[("one.xml", REPORT), ("two.xml", &skipped)]);
     let merge = |input: &str| {
         says(
             dir.path(),
