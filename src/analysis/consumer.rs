@@ -132,11 +132,13 @@ impl Analysis {
         verdicts: &mut Vec<StoredVerdict>,
     ) -> Result<(), AnalysisError> {
         let most = verdicts.len() + MAX_JUDGED;
-        for row in self.reports.compact_rows(report)? {
-            if row.outcome != Outcome::Passed || row.recovered || verdicts.len() >= most {
-                continue;
-            }
-            if self.history.test(row.test)?.failures == 0 {
+        let mut rows = self.reports.compact_rows(report)?;
+        rows.retain(|row| row.outcome == Outcome::Passed && !row.recovered);
+        let project = self.reports.get(report)?.project_id;
+        let tests = rows.iter().map(|row| row.test);
+        let failed = self.history.ever_failed(project, tests)?;
+        for row in rows {
+            if !failed.contains(&row.test) || verdicts.len() >= most {
                 continue;
             }
             if let Some((run, judgement)) = judge.run_of(row.test)? {

@@ -49,7 +49,7 @@ pub(super) async fn run(session: &Session, args: &Show) -> Result<(), CliError> 
 }
 
 /// The id, when the argument is one and no file has this name.
-fn id_on_server(argument: &Path) -> Option<&str> {
+pub(super) fn id_on_server(argument: &Path) -> Option<&str> {
     let text = argument.to_str()?;
     (text.parse::<ReportId>().is_ok() && !argument.exists()).then_some(text)
 }

@@ -132,7 +132,7 @@ async fn report(session: &Session, command: ReportCommand) -> Result<Exit, CliEr
         ReportCommand::Validate(args) => return report_validate::run(session, &args),
         ReportCommand::Convert(args) => report_convert::convert(session, &args),
         ReportCommand::Merge(args) => report_convert::merge(session, &args),
-        ReportCommand::Compare(args) => return report_compare::run(session, &args),
+        ReportCommand::Compare(args) => return report_compare::run(session, &args).await,
     };
     done.map(|()| Exit::Ok)
 }

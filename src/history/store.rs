@@ -5,6 +5,7 @@ use super::model::{RunBlock, RunPlace, StoredAlias, StoredBatch, StoredTest, Tal
 use super::pack::Packer;
 use crate::events::Consumer;
 use crate::storage::{Storage, StorageError, Table, Transaction};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use testhide_protocol::{AliasId, ProjectId, ReportId, TestId};
 
@@ -76,6 +77,31 @@ impl History {
     }
 }
 
+impl History {
+    /// Those of some tests of a project that ever failed, under whatever name; quicker than asking for one after the other.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn ever_failed(
+        &self,
+        project: ProjectId,
+        tests: impl IntoIterator<Item = TestId>,
+    ) -> Result<BTreeSet<TestId>, HistoryError> {
+        self.storage.read(|rtxn| {
+            let tallies = TALLIES.read(rtxn)?;
+            let renames = WAS_BEFORE.read(rtxn)?.prefix(&project)?.next().is_some();
+            let mut failed = BTreeSet::new();
+            for test in tests {
+                let alone = tallies.get(&test)?.is_some_and(|tally| tally.failures > 0);
+                if alone || (renames && load(rtxn, test)?.tally.failures > 0) {
+                    failed.insert(test);
+                }
+            }
+            Ok(failed)
+        })
+    }
+}
+
 /// What people call tests, their files and where they came first; in the order
 /// of `ids`, without those that nobody knows.
 ///
@@ -126,11 +152,14 @@ pub(super) struct Loaded {
 
 /// A test by its id or that of one of its old names.
 pub(super) fn load<T: Transaction>(txn: &T, id: TestId) -> Result<Loaded, HistoryError> {
-    let (asked, _) = load_alone(txn, id)?;
-    let project = asked.project;
-    let id = goes_on_as(txn, project, id)?;
+    let asked = load_alone(txn, id)?;
+    let project = asked.0.project;
+    let (asked_id, id) = (id, goes_on_as(txn, project, id)?);
     let members = members(txn, project, id)?;
-    let (mut test, mut tally) = load_alone(txn, id)?;
+    let (mut test, mut tally) = match id == asked_id {
+        true => asked,
+        false => load_alone(txn, id)?,
+    };
     let mut first_batch = test.first_batch;
     for member in members.iter().filter(|member| **member != id) {
         let (old, of_old) = load_alone(txn, *member)?;

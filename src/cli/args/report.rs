@@ -107,10 +107,10 @@ impl From<Target> for TargetFormat {
 /// `report compare`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct CompareReports {
-    /// The run before: a file, folder or pattern
+    /// The run before: a file, folder or pattern; or the id of a report on the server
     #[arg(value_name = "BASE")]
     pub base: PathBuf,
-    /// The run after: a file, folder or pattern
+    /// The run after: of the same kind
     #[arg(value_name = "HEAD")]
     pub head: PathBuf,
     /// Fail (exit code 1) when there is such a difference

@@ -117,7 +117,7 @@ fn as_written(outcome: Outcome, format: TargetFormat) -> Outcome {
 }
 
 fn text(value: String) -> Option<Text> {
-    (!value.is_empty()).then(|| Text {
+    (!value.is_empty()).then_some(Text {
         bytes: value.len() as u64,
         cut: 0,
         value,

@@ -7,6 +7,7 @@ use super::limits::Limits;
 use super::model::{Counts, ParsedCase, SuiteInfo, Summary};
 use super::read::Sink;
 use super::warnings::{Repairs, Warnings};
+use super::words::first_line;
 
 /// Why a document is not read to its end.
 #[derive(Debug)]
@@ -66,11 +67,15 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Hands a case to the sink.
+    /// Hands a case to the sink. It has a line and a number then, no list of it is longer than the limit, and it claims no more attempts
+    /// than anybody reads.
     pub(super) fn case(&mut self, mut case: ParsedCase) -> Result<(), Halt> {
         if self.summary.counts.total >= self.limits.cases {
             return Err(Halt::Full);
         }
+        // A row made for the report as a whole stands nowhere in it.
+        case.report_line = case.report_line.max(1);
+        case.attempt = case.attempt.max(1);
         let line = case.report_line;
         let claimed = case.retries.iter().map(|retry| retry.attempt);
         let claimed = claimed.fold(case.attempt, u32::max);
@@ -81,6 +86,15 @@ impl<'a> Output<'a> {
             }
             self.warn(line, "too_many_attempts", "counted 1000", || {
                 format!("a test of {claimed} attempts")
+            });
+        }
+        let left_out = shorten(&mut case, self.limits.properties);
+        if left_out > 0 {
+            self.warn(line, "too_much_detail", "left out what went beyond", || {
+                format!(
+                    "`{}` has {left_out} properties too many",
+                    first_line(&case.name)
+                )
             });
         }
         self.summary.counts.add(case.outcome);
@@ -167,4 +181,18 @@ impl<'a> Output<'a> {
         (self.summary.warnings, self.summary.warnings_total) = self.warnings.finish(repairs);
         Ok(self.summary)
     }
+}
+
+/// Cuts the lists of a case to `most` entries each; answers how many were left out.
+fn shorten(case: &mut ParsedCase, most: usize) -> usize {
+    let over = |length: usize| length.saturating_sub(most);
+    let left_out = over(case.properties.len())
+        + over(case.attachments.len())
+        + over(case.tickets.len())
+        + over(case.extra.len());
+    case.properties.truncate(most);
+    case.attachments.truncate(most);
+    case.tickets.truncate(most);
+    case.extra.truncate(most);
+    left_out
 }

@@ -1,5 +1,6 @@
 //! Lines of `go test -json` (test2json).
 
+mod event;
 mod failure;
 mod package;
 mod read;

@@ -13,13 +13,12 @@
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
-use jiff::Timestamp;
-
+use super::event::Event;
 use super::package::{Open, Output as Said, Package};
 use crate::reports::parse::error::ParseError;
 use crate::reports::parse::format::Format;
 use crate::reports::parse::input::{
-    Decoded, Fault, LONGEST_LINE, Lines, Piece, TextBuilder, Value, float_ms, record, timestamp,
+    Decoded, Fault, LONGEST_LINE, Lines, Piece, TextBuilder, record,
 };
 use crate::reports::parse::limits::Limits;
 use crate::reports::parse::model::{Outcome, ParsedCase, SuiteInfo, Summary};
@@ -82,25 +81,9 @@ struct GoTest<'a> {
     line: u64,
 }
 
-/// What an event says.
-#[derive(Default)]
-struct Event {
-    action: String,
-    time: Option<Timestamp>,
-    package: String,
-    test: String,
-    elapsed_ms: Option<u64>,
-    output: Option<String>,
-    output_type: String,
-    failed_build: String,
-    import_path: String,
-    key: String,
-    value: String,
-    path: String,
-}
-
 impl GoTest<'_> {
     fn document<R: std::io::Read>(&mut self, lines: &mut Lines<R>) -> Result<(), Halt> {
+        let most = self.out.limits.attribute_bytes;
         while lines.advance()? {
             self.line = lines.number();
             self.repairs.line = self.line;
@@ -112,7 +95,7 @@ impl GoTest<'_> {
             }
             let line = lines.line().trim_ascii();
             let members = record(line, lines.cut() > 0, self.out.limits, &mut self.repairs);
-            match members.map(|members| self.event(members)) {
+            match members.map(|members| Event::of(members, most, &mut self.repairs)) {
                 Some(event) if !event.action.is_empty() => {
                     self.events = true;
                     self.take(event)?;
@@ -125,43 +108,6 @@ impl GoTest<'_> {
             }
         }
         self.finish()
-    }
-
-    fn event(&mut self, members: Vec<(String, Value)>) -> Event {
-        let most = self.out.limits.attribute_bytes;
-        let mut event = Event::default();
-        for (key, value) in members {
-            let mut short = |value: Value| {
-                let text = value.into_text();
-                if text.len() <= most {
-                    return text;
-                }
-                TextBuilder::short(text.as_bytes(), Piece::Plain, most, &mut self.repairs)
-            };
-            match (key.as_str(), value) {
-                ("Elapsed", Value::Number(seconds)) => {
-                    event.elapsed_ms = float_ms(seconds * 1000.0);
-                }
-                ("Output", value) => event.output = Some(value.into_text()),
-                (_, value) => {
-                    let text = short(value);
-                    match key.as_str() {
-                        "Action" => event.action = text,
-                        "Time" => event.time = timestamp(&text),
-                        "Package" => event.package = text,
-                        "Test" => event.test = text,
-                        "OutputType" => event.output_type = text,
-                        "FailedBuild" => event.failed_build = text,
-                        "ImportPath" => event.import_path = text,
-                        "Key" => event.key = text,
-                        "Value" => event.value = text,
-                        "Path" => event.path = text,
-                        _ => {}
-                    }
-                }
-            }
-        }
-        event
     }
 
     fn take(&mut self, event: Event) -> Result<(), Halt> {
