@@ -1,7 +1,7 @@
 //! Use cases: write reports in another format; put several together.
 
 use super::args::{Convert, Merge};
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::output::clean;
 use super::report::counts;
 use super::report_input::{inputs, read_merged};
@@ -28,7 +28,16 @@ fn write(
     format: TargetFormat,
     output: Option<&Path>,
 ) -> Result<(), CliError> {
-    let digest = read_merged(&inputs(files)?)?;
+    let mut inputs = inputs(files)?;
+    if let Some(output) = output {
+        // What an earlier call wrote into the folder is no run of its own.
+        inputs.retain(|input| !input.was_found_at(output));
+        if inputs.is_empty() {
+            let detail = format!("there is no report but the output `{}`", output.display());
+            return Err(CliError::new(Exit::NotFound, "no_report", detail));
+        }
+    }
+    let digest = read_merged(&inputs)?;
     for finding in digest.files.iter().flat_map(|file| &file.findings) {
         let file = finding.report.as_deref().unwrap_or_default();
         session.out.warn(&format!(

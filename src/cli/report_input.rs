@@ -25,7 +25,12 @@ pub(super) enum Input {
     /// Standard input.
     Stdin,
     /// A file, and what it is called: as it was named, or its path in the folder that was.
-    File { path: PathBuf, name: String },
+    File {
+        path: PathBuf,
+        name: String,
+        /// In a folder or by a pattern; else it was named itself.
+        found: bool,
+    },
     /// A folder of Allure results: one report.
     Allure { path: PathBuf, name: String },
 }
@@ -56,6 +61,7 @@ pub(super) fn inputs(arguments: &[PathBuf]) -> Result<Vec<Input>, CliError> {
             all.push(Input::File {
                 path: argument.clone(),
                 name: argument.display().to_string(),
+                found: false,
             });
         } else {
             all.extend(expand(argument)?);
@@ -105,10 +111,21 @@ impl Input {
         }
     }
 
+    /// Whether it is the file `output`, without anybody having named it.
+    pub(super) fn was_found_at(&self, output: &Path) -> bool {
+        let whole = |path: &Path| fs::canonicalize(path).ok();
+        match self {
+            Self::File { path, found, .. } => {
+                *found && whole(output).is_some_and(|output| whole(path) == Some(output))
+            }
+            Self::Stdin | Self::Allure { .. } => false,
+        }
+    }
+
     fn read(&self, reading: &mut Reading) -> Result<(), ReadError> {
         match self {
             Self::Stdin => read_input(reading, STDIN, io::stdin().lock()),
-            Self::File { path, name } => read_file(reading, name, path),
+            Self::File { path, name, .. } => read_file(reading, name, path),
             Self::Allure { path, name } => read_allure_folder(reading, name, path),
         }
     }
@@ -154,6 +171,7 @@ impl Found {
             .map(|path| Input::File {
                 name: name(&path),
                 path,
+                found: true,
             });
         let folders = self.allure.into_iter().map(|path| Input::Allure {
             name: name(&path),

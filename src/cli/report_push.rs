@@ -175,7 +175,7 @@ fn check(input: Input, identity: &str) -> Result<Checked, CliError> {
             return Err(CliError::usage("standard input cannot be pushed")
                 .hint("write it to a file, so that it can be sent again after a break"));
         }
-        Input::File { path, name } => {
+        Input::File { path, name, .. } => {
             let name = own_name(&path, name);
             (path, name, None)
         }

@@ -1,10 +1,11 @@
 //! Histories against a plain model.
 
+use super::lane::MAX_RUNS;
 use super::model::RunPlace;
 use super::{
-    Aliases, Decision, History, HistoryError, NewRun, Origin, Proposal, Run,
-    failing_runs_with_signature, identify, last_runs_before, new_report_id, place_of_report,
-    record, store_proposals, test_id,
+    Aliases, BuildOrigin, Decision, History, HistoryError, NewRun, Origin, Proposal, Run,
+    RunFilter, failing_runs_with_signature, identify, last_runs_before, new_report_id,
+    place_of_report, record, store_proposals, test_id,
 };
 use crate::accounts::Principal;
 use crate::kit::Clock;
@@ -13,7 +14,7 @@ use crate::storage::{OpenOptions, Storage, StorageError};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use testhide_protocol::api::{AliasChange, AliasState, Outcome, Test};
-use testhide_protocol::{AliasId, ProjectId, ReportId, TestId, Timestamp};
+use testhide_protocol::{AliasId, BuildId, JobId, ProjectId, ReportId, TestId, Timestamp};
 
 const PROJECT: ProjectId = ProjectId(uuid::Uuid::max());
 const BRANCHES: [&str; 3] = ["main", "feature/ä", ""];
@@ -199,6 +200,121 @@ fn tests_are_listed_by_name_and_found_by_part() {
         );
         assert_eq!(walk("one", limit), ["Alpha ONE", "Beta one", "gamma one"]);
         assert_eq!(walk("nobody", limit), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn many_rows_of_one_test_become_a_bounded_number_of_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+    let history = History::new(storage.clone());
+    let failure = |row| (row == 4_999).then_some(1);
+    let runs: Vec<NewRun> = (0..5_000)
+        .map(|row| new_run(PROJECT, row, "t", failure(row)))
+        .collect();
+    let test = runs[0].test;
+    write(&storage, origin(PROJECT, "main"), runs, 0);
+    let seen = walk(&history, test, None, 300);
+    assert_eq!(seen.len(), 1_000);
+    assert!(seen[0].outcome.is_failure(), "what failed is kept");
+    assert_eq!(history.test(test).unwrap().runs, 5_000);
+}
+
+#[test]
+fn a_page_that_finds_nothing_ends_early_and_the_next_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+    let history = History::new(storage.clone());
+    let test = new_run(PROJECT, 0, "t", None).test;
+    write(
+        &storage,
+        origin(PROJECT, "old"),
+        vec![new_run(PROJECT, 0, "t", None)],
+        0,
+    );
+    let reports = MAX_RUNS / 1_000 + 3;
+    for time in 1..=reports {
+        let runs = (0..1_000).map(|row| new_run(PROJECT, row, "t", None));
+        write(
+            &storage,
+            origin(PROJECT, "main"),
+            runs.collect(),
+            time as i64,
+        );
+    }
+    while history.pack_segment(PROJECT, reports / 3).unwrap() {}
+    let nowhere = history.runs(test, Some("nowhere"), None, 5).unwrap();
+    assert!(nowhere.next.is_some(), "a page does not look at everything");
+    let first = history.runs(test, Some("old"), None, 5).unwrap();
+    assert_eq!(first.runs.len(), 0);
+    assert!(first.next.is_some(), "the bound on runs was met");
+    assert_eq!(walk(&history, test, Some("old"), 5).len(), 1);
+}
+
+#[test]
+fn what_a_failure_came_after_does_not_depend_on_filters() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _volumes, _) = OpenOptions::new(dir.path()).open().unwrap();
+    let history = History::new(storage.clone());
+    let test = new_run(PROJECT, 0, "t", None).test;
+    let (unit, nightly) = (JobId::generate(), JobId::generate());
+    let steps = [
+        (unit, None),
+        (nightly, Some(1)),
+        (unit, Some(1)),
+        (unit, None),
+        (nightly, Some(1)),
+    ];
+    for (number, (job, failure)) in (1..).zip(steps) {
+        let build = BuildOrigin {
+            id: BuildId::generate(),
+            number,
+            attempt: 1,
+            job,
+            job_name: "job".to_owned(),
+        };
+        let origin = Origin {
+            build: Some(build),
+            ..origin(PROJECT, "main")
+        };
+        write(
+            &storage,
+            origin,
+            vec![new_run(PROJECT, 0, "t", failure)],
+            number as i64,
+        );
+    }
+    let marks = |job, limit| {
+        let filter = RunFilter {
+            job,
+            ..RunFilter::default()
+        };
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let (runs, next) = history.history(test, &filter, before, limit).unwrap();
+            all.extend(
+                runs.iter()
+                    .map(|run| (run.run.place.batch, run.first_failure_after_pass)),
+            );
+            before = next;
+            if before.is_none() {
+                return all;
+            }
+        }
+    };
+    for packed in [false, true] {
+        if packed {
+            assert!(history.pack_segment(PROJECT, 4).unwrap());
+        }
+        for limit in 1..6 {
+            let whole = [(5, true), (4, false), (3, false), (2, true), (1, false)];
+            assert_eq!(marks(None, limit), whole);
+            assert_eq!(
+                marks(Some(unit), limit),
+                [(4, false), (3, false), (1, false)]
+            );
+            assert_eq!(marks(Some(nightly), limit), [(5, true), (2, true)]);
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! plugins. Lines and times play no part. Parameters do: each set of parameters is a test of its own, and all of them are one family.
 //! Told apart is more than put together: a test with two histories can be joined by an alias, two tests in one history cannot be parted.
 
-use super::place::{locate, same_separators};
+use super::place::{LONGEST_PATH, locate, same_separators};
 
 /// Who a test is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,34 @@ pub struct Identity {
     pub display: String,
     /// The file, relative to the repository as far as that can be told.
     pub file: Option<String>,
+}
+
+impl Identity {
+    /// The same with texts of at most `most` bytes: a longer one keeps its head, and a hash tells it from others with that head.
+    #[must_use]
+    pub fn shortened(self, most: usize) -> Self {
+        Self {
+            key: self.key,
+            family: shortened(self.family, most),
+            display: shortened(self.display, most),
+            file: self.file.map(|file| shortened(file, most)),
+        }
+    }
+
+    /// Bytes of its texts.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.family.len() + self.display.len() + self.file.as_ref().map_or(0, String::len)
+    }
+}
+
+fn shortened(text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let end = format!("…{}", &blake3::hash(text.as_bytes()).to_hex()[..16]);
+    let head = text.floor_char_boundary(most.saturating_sub(end.len()));
+    format!("{}{end}", &text[..head])
 }
 
 /// Identifies a test. Empty texts count as absent.
@@ -97,7 +125,7 @@ const LEFT_OUT: [&str; 16] = [
 fn nodeid_of(file: &str, classname: &str, name: &str) -> Option<String> {
     let module = file
         .strip_suffix(".py")
-        .filter(|_| !file.starts_with('/'))?;
+        .filter(|_| !file.starts_with('/') && file.len() <= LONGEST_PATH)?;
     let (name_start, _) = name.split_once('[').unwrap_or((name, ""));
     // The row of a module that could not be loaded has the file as its name.
     if name_start.is_empty() || name_start.contains(['/', ':']) {

@@ -352,3 +352,15 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn shortened_names_stay_apart(one in "[aé]{30,70}", two in "[aé]{30,70}", most in 24usize..60) {
+        let named = |name: &str| of((None, Some("t.js"), "", name));
+        let (first, second) = (named(&one).shortened(most), named(&two).shortened(most));
+        prop_assert!(first.display.len() <= most && first.family.len() <= most);
+        prop_assert_eq!(first.key, named(&one).key);
+        prop_assert_eq!(first.display == second.display, one == two);
+        prop_assert_eq!(first.clone().shortened(most), first);
+    }
+}

@@ -12,28 +12,25 @@ use super::store::{
 };
 use crate::storage::{Rows, StorageError, Table, TableHandle, Transaction};
 use std::iter::Rev;
-use testhide_protocol::{JobId, TestId};
+use testhide_protocol::TestId;
 
 /// Reports that one page may look into; the page of a test that runs rarely ends early and has a next one.
 const MAX_REPORTS: usize = 10_000;
 
 /// Older runs that one page may look at, for a filter that few of them match.
-const MAX_RUNS: usize = 200_000;
+pub(super) const MAX_RUNS: usize = 200_000;
 
 /// Which runs are looked at.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scope<'a> {
     /// Of this branch.
     pub branch: Option<&'a str>,
-    /// Of this job.
-    pub job: Option<JobId>,
 }
 
 impl Scope<'_> {
     fn holds(&self, context: &RunContext) -> bool {
         self.branch
             .is_none_or(|branch| branch_hash(branch) == context.branch)
-            && self.job.is_none_or(|job| context.job == Some(job))
     }
 }
 
@@ -142,8 +139,7 @@ fn each_old_run<T: Transaction>(
         let Some(run) = nearest.and_then(|(_, number)| lanes[number].loaded.pop()) else {
             return Ok(None);
         };
-        if run.place >= before || !scope.holds(&run.context) {
-            looked_at += 1;
+        if run.place >= before {
             continue;
         }
         if looked_at >= MAX_RUNS {
@@ -153,7 +149,7 @@ fn each_old_run<T: Transaction>(
             }));
         }
         looked_at += 1;
-        if !take(&run) {
+        if scope.holds(&run.context) && !take(&run) {
             return Ok(None);
         }
     }

@@ -1,7 +1,8 @@
 //! Where a test's file lies in its repository, whatever machine the report comes from: pure.
 //!
 //! A path that is relative stays. An absolute one loses its drive and the checkout of a known service. What is left of an
-//! unknown workspace is found by what the classname spells, else by the folder that sources and tests usually begin with; else the last folders have to do.
+//! unknown workspace is found by what the classname spells, else by the first folder that sources and tests usually begin with (the
+//! first, because `src/a/__tests__/index.js` and `src/b/__tests__/index.js` are two files); else the last folders have to do.
 
 /// Folders below which continuous integration services check out, followed by this many folders of the project itself.
 const WORKSPACES: [(&str, usize); 15] = [
@@ -26,7 +27,7 @@ const WORKSPACES: [(&str, usize); 15] = [
 const OWN_WORKSPACES: &str = "/workspaces/";
 
 /// Folders in which the sources of a repository usually begin.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 11] = [
     "src",
     "tests",
     "test",
@@ -35,11 +36,22 @@ const SOURCES: [&str; 9] = [
     "__tests__",
     "e2e",
     "packages",
+    "apps",
+    "libs",
     "cypress",
 ];
 
+/// Longest path that is looked at, in bytes; a longer one stays as it is, because a look takes longer than its length.
+pub(super) const LONGEST_PATH: usize = 1024;
+
+/// Segments of a classname that may spell a path.
+const MOST_SEGMENTS: usize = 64;
+
 /// The path of a file in its repository, as far as that can be told. A relative path and an answer of this are answered unchanged.
 pub(super) fn locate(path: &str, classname: &str) -> String {
+    if path.len() > LONGEST_PATH {
+        return path.to_owned();
+    }
     let mut located = shortened(path, classname);
     loop {
         // What is left may look like a path of its own kind; it only ever gets shorter.
@@ -141,7 +153,7 @@ fn has_drive(path: &str) -> bool {
 /// The longest end of an absolute path that the classname's first segments spell: `tests.test_a.T` and
 /// `/ci/x/tests/test_a.py` give `tests/test_a.py`.
 fn suffix_named_by<'a>(classname: &str, path: &'a str) -> Option<&'a str> {
-    let segments: Vec<&str> = classname.split('.').collect();
+    let segments: Vec<&str> = classname.split('.').take(MOST_SEGMENTS).collect();
     for count in (1..=segments.len()).rev() {
         let module = segments[..count].join("/");
         if module.is_empty() {
@@ -157,20 +169,27 @@ fn suffix_named_by<'a>(classname: &str, path: &'a str) -> Option<&'a str> {
     None
 }
 
-/// The end of an absolute path from the last folder that sources usually begin with.
+/// The end of an absolute path from the first folder that sources usually begin with. One that stands where workspaces do
+/// (`/home/test/…`, `/home/me/src/…`, `/test/…`) counts only when there is no other.
 fn suffix_of_sources(path: &str) -> Option<&str> {
-    let mut found = None;
+    let above = match path.split('/').nth(1) {
+        Some("home" | "Users") => 3,
+        _ => 1,
+    };
+    let mut last = None;
     let mut start = 0;
-    for part in path.split_inclusive('/') {
-        if part
-            .strip_suffix('/')
-            .is_some_and(|folder| SOURCES.contains(&folder))
-        {
-            found = Some(&path[start..]);
+    // The first part is the empty one before the root.
+    for (number, part) in path.split_inclusive('/').enumerate() {
+        let folder = part.strip_suffix('/');
+        if folder.is_some_and(|folder| SOURCES.contains(&folder)) {
+            last = Some(&path[start..]);
+            if number > above {
+                return last;
+            }
         }
         start += part.len();
     }
-    found
+    last
 }
 
 /// The file and the folder around it, unless that folder is as near to the root as a workspace is. Two folders apart are two places;
@@ -186,7 +205,7 @@ fn last_parts(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{locate, same_separators};
+    use super::{LONGEST_PATH, locate, same_separators};
     use proptest::prelude::*;
 
     #[test]
@@ -212,6 +231,14 @@ mod tests {
         check("/srv/one/index.js", "", "index.js");
         check("/srv/two/index.js", "", "index.js");
         check("/index.js", "", "index.js");
+        check("/srv/r/src/a/__tests__/i.js", "", "src/a/__tests__/i.js");
+        check("/home/me/r/packages/a/src/i.ts", "", "packages/a/src/i.ts");
+        check("/home/me/src/r/tests/e2e/i.ts", "", "tests/e2e/i.ts");
+        check("C:\\Users\\test\\r\\src\\i.ts", "", "src/i.ts");
+        check("/test/r/src/i.ts", "", "src/i.ts");
+        check("/home/test/i.ts", "", "test/i.ts");
+        let long = format!("/srv/r/src/{}.js", "x".repeat(LONGEST_PATH));
+        check(&long, "", &long);
     }
 
     #[test]
@@ -228,6 +255,12 @@ mod tests {
         fn what_is_located_stays(path in "[/\\\\:.a-z ]{0,40}", classname in "[.a-z]{0,12}") {
             let once = locate(&path, &classname);
             prop_assert_eq!(locate(&once, &classname), once);
+        }
+
+        #[test]
+        fn two_files_of_one_machine_are_two(one in "src/[a-c]/(__tests__|test|src)/[ab][.]js", two in "src/[a-c]/(__tests__|test|src)/[ab][.]js", root in "(/home/me|/srv|C:/w)/r/(packages/[pq]/)?") {
+            let there = |path: &str| locate(&format!("{root}{path}"), "");
+            prop_assert_eq!(there(&one) == there(&two), one == two);
         }
 
         #[test]

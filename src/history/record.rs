@@ -7,10 +7,15 @@ use super::store::{
     TALLIES, TESTS, branch_hash, last_batch, name_start,
 };
 use crate::storage::{StorageError, WriteTxn};
+use std::borrow::Cow;
 use testhide_protocol::{ReportId, Timestamp};
 
 /// Bytes of runs in one block: a block and its key fill a page of the store, and finding one run in it takes microseconds.
 const BLOCK_BYTES: usize = 3_800;
+
+/// Rows of one test in one report that become runs; the failing ones first. A report that names all its tests alike has as many rows
+/// as it likes, and those of one test are read together.
+const RUNS_OF_TEST: usize = 1_000;
 
 /// Adds the runs of `report` to the history of their tests. `runs` come in any order; those sorted by test are taken fastest.
 ///
@@ -76,13 +81,25 @@ fn put_blocks(wtxn: &WriteTxn, batch: u64, ordered: &[&NewRun]) -> Result<(), St
             put(&mut block)?;
             bytes = 0;
         }
-        for run in of_test {
+        for run in gravest(of_test).iter() {
             let run = StoredRun::from(*run);
             bytes += run.bytes();
             block.runs.push(run);
         }
     }
     put(&mut block)
+}
+
+/// The runs of one test that are kept, in their order.
+fn gravest<'a, 'b>(of_test: &'b [&'a NewRun]) -> Cow<'b, [&'a NewRun]> {
+    if of_test.len() <= RUNS_OF_TEST {
+        return Cow::Borrowed(of_test);
+    }
+    let mut kept = of_test.to_vec();
+    kept.sort_by_key(|run| (!run.outcome.is_failure(), run.row));
+    kept.truncate(RUNS_OF_TEST);
+    kept.sort_by_key(|run| run.row);
+    Cow::Owned(kept)
 }
 
 /// Makes the tests that nobody saw before, and counts the runs of all.

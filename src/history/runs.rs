@@ -64,16 +64,17 @@ impl History {
     ) -> Result<(Vec<MarkedRun>, Option<RunPlace>), HistoryError> {
         self.storage.read(|rtxn| {
             let loaded = load(rtxn, test)?;
+            // Runs of other jobs are no less before a run, so what it is after does not depend on who asks.
             let scope = Scope {
                 branch: filter.branch.as_deref(),
-                job: filter.job,
             };
             let mut marker = Marker::default();
             let mut found: Vec<LightRun> = Vec::new();
             let mut full = false;
             let before = before.unwrap_or(RunPlace::NEWEST);
             let gave_up = each_run(rtxn, &loaded, &scope, before, |run| {
-                let wanted = filter.outcome.is_none_or(|outcome| outcome == run.outcome);
+                let wanted = filter.outcome.is_none_or(|outcome| outcome == run.outcome)
+                    && filter.job.is_none_or(|job| run.context.job == Some(job));
                 full |= wanted && found.len() == limit;
                 let number = (wanted && !full).then_some(found.len());
                 marker.add(run.context.branch, run.place.batch, run.outcome, number);
@@ -109,7 +110,7 @@ pub fn runs<T: Transaction>(
     before: Option<RunPlace>,
     limit: usize,
 ) -> Result<RunPage, HistoryError> {
-    let scope = Scope { branch, job: None };
+    let scope = Scope { branch };
     page(txn, &load(txn, test)?, &scope, before, limit)
 }
 
@@ -173,7 +174,6 @@ pub fn passed_durations<T: Transaction>(
 ) -> Result<Vec<u64>, HistoryError> {
     let scope = Scope {
         branch: Some(branch),
-        job: None,
     };
     let mut found = Vec::new();
     let mut looked_at = 0;

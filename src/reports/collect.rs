@@ -24,6 +24,15 @@ const VARIANTS: [&str; 3] = ["browser", "device", "project"];
 /// Bytes of a trace that its signature looks at, half from its head and half from its tail.
 const SIGNED_TRACE: usize = 64 * 1024;
 
+/// Longest name of a test that is kept in bytes; its identity is made of the whole.
+const NAME_MAX: usize = 1024;
+
+/// Bytes of all names of a report that are kept so; later ones are kept as [`SHORT_NAME`].
+const NAMES_MAX: usize = 128 * 1024 * 1024;
+
+/// Bytes of a name in a report that has too many.
+const SHORT_NAME: usize = 96;
+
 /// Where finished blocks go; an error ends the parse.
 pub(super) type Out<'a> = &'a mut dyn FnMut(Block) -> Result<(), Stop>;
 
@@ -49,6 +58,10 @@ pub(super) struct Collector<'a> {
     failure: Option<StorageError>,
     /// Rows that were too large to keep whole.
     pub cut_rows: u64,
+    /// Tests whose names were cut, because those before them are long enough.
+    pub cut_names: u64,
+    /// Bytes of names that may still be kept.
+    names_left: usize,
     /// The report's own words on where it comes from.
     pub branch: Option<String>,
     /// As above.
@@ -97,6 +110,8 @@ impl<'a> Collector<'a> {
             out,
             failure: None,
             cut_rows: 0,
+            cut_names: 0,
+            names_left: NAMES_MAX,
             branch: None,
             commit: None,
             printed: PrintedFailures::default(),
@@ -166,7 +181,12 @@ impl<'a> Collector<'a> {
     /// The test that a row belongs to.
     fn gathered(&mut self, number: usize, case: &ParsedCase) -> &mut Gathered {
         if number == self.tests.len() {
-            let (test, identity) = identity_of(self.project, case);
+            let (test, mut identity) = identity_of(self.project, case);
+            if identity.text_bytes() > self.names_left {
+                self.cut_names += 1;
+                identity = identity.shortened(SHORT_NAME);
+            }
+            self.names_left = self.names_left.saturating_sub(identity.text_bytes());
             self.has_nodeids |= case.nodeid.is_some();
             self.tests.push(Gathered {
                 test,
@@ -334,10 +354,12 @@ pub(super) fn identity_of(project: ProjectId, case: &ParsedCase) -> (TestId, Ide
     }
     let labelled: Vec<String> = VARIANTS
         .iter()
-        .filter_map(|name| value(name).map(|value| format!("{name}={value}")))
+        .filter_map(|name| Some((name, value(name).filter(|value| !value.is_empty())?)))
+        .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let labelled: Vec<&str> = labelled.iter().map(String::as_str).collect();
-    (test_id(project, &identity.key, &labelled), identity)
+    let test = test_id(project, &identity.key, &labelled);
+    (test, identity.shortened(NAME_MAX))
 }
 
 /// Whether a row tells of a failure, its own or that of an attempt inside it, and that failure's signature.
@@ -374,5 +396,63 @@ impl Block {
         match self {
             Self::Rows(packed) | Self::Results(packed) => packed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Collector, NAME_MAX, NAMES_MAX, SHORT_NAME, identity_of};
+    use crate::reports::parse::{ParsedCase, Sink, Stop};
+    use testhide_protocol::ProjectId;
+
+    fn case(name: String, properties: &[(&str, &str)]) -> ParsedCase {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        ParsedCase {
+            classname: "c".to_owned(),
+            name,
+            properties: properties.iter().map(pair).collect(),
+            attempt: 1,
+            ..ParsedCase::default()
+        }
+    }
+
+    #[test]
+    fn an_empty_property_tells_nothing_apart() {
+        let id = |properties: &[(&str, &str)]| {
+            identity_of(
+                ProjectId::from_bytes([1; 16]),
+                &case("t".to_owned(), properties),
+            )
+            .0
+        };
+        assert_eq!(id(&[]), id(&[("browser", "")]));
+        assert_ne!(id(&[]), id(&[("browser", "firefox")]));
+        assert_ne!(id(&[("device", "firefox")]), id(&[("browser", "firefox")]));
+    }
+
+    #[test]
+    fn names_of_a_hostile_report_are_cut_and_stay_apart() {
+        let long = "x".repeat(64 * 1024);
+        let mut out = |_: Block| Ok::<_, Stop>(());
+        let mut collector = Collector::new(ProjectId::from_bytes([1; 16]), &mut out);
+        collector.names_left = 3 * 2 * NAME_MAX;
+        assert!(NAMES_MAX > collector.names_left);
+        for number in 0..9 {
+            let case = case(format!("{long}{number}"), &[("browser", &long)]);
+            assert!(collector.case(case).is_ok());
+        }
+        assert_eq!(collector.cut_names, 6);
+        let names: Vec<_> = collector.tests.iter().map(|test| &test.identity).collect();
+        assert!(names[..3].iter().all(|name| name.display.len() == NAME_MAX));
+        assert!(
+            names[3..]
+                .iter()
+                .all(|name| name.display.len() <= SHORT_NAME)
+        );
+        let collected = collector.finish().unwrap();
+        let mut tests: Vec<_> = collected.runs.iter().map(|run| run.test).collect();
+        tests.sort_unstable();
+        tests.dedup();
+        assert_eq!(tests.len(), 9);
     }
 }

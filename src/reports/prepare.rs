@@ -198,6 +198,7 @@ struct Read {
     summary: Summary,
     collected: Collected,
     cut_rows: u64,
+    cut_names: u64,
     branch: Option<String>,
     commit: Option<String>,
 }
@@ -217,8 +218,9 @@ fn read(
         Err(ParseError::Stopped { .. }) => return Err(gave_up(collector.into_failure())),
         Err(error) => return Err(error.into()),
     };
-    let (cut_rows, branch, commit) = (
+    let (cut_rows, cut_names, branch, commit) = (
         collector.cut_rows,
+        collector.cut_names,
         collector.branch.take(),
         collector.commit.take(),
     );
@@ -227,6 +229,7 @@ fn read(
         summary,
         collected,
         cut_rows,
+        cut_names,
         branch,
         commit,
     })
@@ -276,7 +279,7 @@ fn put_together(
         reporter: reporter_of(&read.summary),
         rows: rows_of(&read.summary),
         counts: read.collected.counts,
-        warnings: warnings_of(&read.summary, read.cut_rows),
+        warnings: warnings_of(&read.summary, read.cut_rows, read.cut_names),
         truncated: read.summary.truncated,
         file,
         created_at: Timestamp(0),
@@ -349,7 +352,7 @@ fn reporter_of(summary: &Summary) -> Option<String> {
     })
 }
 
-fn warnings_of(summary: &Summary, cut_rows: u64) -> Vec<StoredWarning> {
+fn warnings_of(summary: &Summary, cut_rows: u64, cut_names: u64) -> Vec<StoredWarning> {
     let kept = |warning: &Warning| StoredWarning {
         line: Some(warning.line),
         what: warning.what.clone(),
@@ -373,6 +376,12 @@ fn warnings_of(summary: &Summary, cut_rows: u64) -> Vec<StoredWarning> {
         say(
             format!("{cut_rows} rows of more than 8 MiB"),
             "left out properties and the output of inner attempts",
+        );
+    }
+    if cut_names > 0 {
+        say(
+            format!("the names of {cut_names} tests, after 128 MiB of names"),
+            "shortened them in lists; the tests stay apart",
         );
     }
     if summary.counts.total == 0 {

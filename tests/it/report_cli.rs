@@ -477,6 +477,31 @@ fn merge_puts_shards_and_reruns_together() {
 }
 
 #[test]
+fn merging_a_folder_into_itself_twice_says_the_same() {
+    let skipped = REPORT
+        .replace("<failure", "<skipped")
+        .replace("</failure>", "</skipped>");
+    let dir = folder(&[("one.xml", REPORT), ("two.xml", &skipped)]);
+    let merge = |input: &str| {
+        says(
+            dir.path(),
+            &["report", "merge", "--to", "junit", input, "-o", "./all.xml"],
+            0,
+        );
+        fs::read_to_string(dir.path().join("all.xml")).expect("the output")
+    };
+    let first = merge(".");
+    assert_eq!(merge("."), first);
+    assert_eq!(merge("*.xml"), first);
+    // Named, it is read.
+    assert!(merge("all.xml").contains("adds"));
+    fs::remove_file(dir.path().join("one.xml")).expect("it is there");
+    fs::remove_file(dir.path().join("two.xml")).expect("it is there");
+    let args = ["report", "merge", "--to", "junit", ".", "-o", "all.xml"];
+    assert!(refuses(dir.path(), &args, 3).contains("but the output"));
+}
+
+#[test]
 fn a_folder_of_allure_results_is_one_report() {
     let result = |id: u32, status: &str| {
         format!(

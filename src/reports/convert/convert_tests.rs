@@ -282,3 +282,39 @@ fn real_reports_keep_their_tests_in_every_format() {
         }
     }
 }
+
+#[test]
+fn attempts_that_are_only_claimed_take_no_room() {
+    let test = |retries: &str| {
+        format!(
+            r#"{{"reportFormat":"CTRF","specVersion":"0.0.0","results":{{"tool":{{"name":"x"}},"tests":[
+            {{"name":"t","status":"failed","duration":1,"message":"{}",{retries}}}]}}}}"#,
+            retries.len()
+        )
+    };
+    let mut reading = Reading::merging();
+    for retries in [
+        r#""retries":3000000000"#,
+        r#""retryAttempts":[{"attempt":4294967295,"status":"failed"}],"retries":4294967295"#,
+        r#""retries":1"#,
+    ] {
+        reading.read("hostile", test(retries).as_bytes()).unwrap();
+    }
+    let digest = reading.finish().unwrap();
+    assert_eq!(digest.tests[0].attempts, 2_002);
+    let warnings = &digest.files[0].warnings;
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.code == "too_many_attempts")
+    );
+    for format in ALL {
+        let (text, losses) = written_with_losses(&digest, format);
+        assert!(text.len() < 20_000, "{} bytes", text.len());
+        assert_eq!(
+            losses.contains("only the number"),
+            format != TargetFormat::Ctrf,
+            "{losses}"
+        );
+    }
+}

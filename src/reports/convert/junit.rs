@@ -29,6 +29,9 @@ const HIDDEN: &str = "repeated because it failed; the report it comes from shows
 const UNTOLD: &str =
     "repeated because it failed; the report it comes from says no more of this attempt";
 
+/// Attempts of one test that are written although nothing is known of them; as many as readers take inside one case.
+const MOST_UNTOLD: u32 = 32;
+
 /// Properties by which a reader would take JUnit for Testhide's dialect.
 const TESTHIDE_ONLY: [&str; 2] = ["testhide_schema_version", "ip_address"];
 
@@ -290,11 +293,14 @@ impl Writer<'_> {
     fn arrange(&mut self, told: &ToldTest<'_>) -> (ToldAttempt, Vec<ToldAttempt>, Nested) {
         let known = u32::try_from(told.earlier.len()).unwrap_or(u32::MAX);
         let untold = told.test.attempts.saturating_sub(1).saturating_sub(known);
-        let mut failed: Vec<ToldAttempt> = if told.test.flaky || told.last.outcome().is_failure() {
-            (0..untold).map(|_| ToldAttempt::untold(UNTOLD)).collect()
-        } else {
-            Vec::new()
-        };
+        let mut failed = Vec::new();
+        if told.test.flaky || told.last.outcome().is_failure() {
+            let written = untold.min(MOST_UNTOLD);
+            failed.resize(written as usize, ToldAttempt::untold(UNTOLD));
+            let rest = u64::from(untold - written);
+            self.losses
+                .add_many("attempts of which only the number is known", rest);
+        }
         for attempt in &told.earlier {
             if attempt.outcome().is_failure() {
                 failed.push(attempt.clone());

@@ -177,7 +177,9 @@ impl Reading {
             }
             let failed_before = local.was.is_some_and(has_failed);
             test.outcome = outcome_of(verdict.outcome);
-            test.attempts = local.before + verdict.attempts.max(local.inner);
+            test.attempts = local
+                .before
+                .saturating_add(verdict.attempts.max(local.inner));
             test.flaky = test.outcome == Outcome::Passed
                 && (verdict.flaky || failed_before || (local.was.is_some() && test.flaky));
             test.duration_ms = local.duration_ms;
@@ -306,7 +308,7 @@ impl Reading {
             self.new_contents.push(content);
         }
         self.rows.push_encoded()?;
-        let attempt = local.before + place.attempt;
+        let attempt = local.before.saturating_add(place.attempt);
         let test = &mut self.tests[local.test as usize];
         self.places.push(Place {
             test: local.test,

@@ -49,7 +49,7 @@ impl Digest {
             // The row's own count begins anew; what other rows told before it is added.
             let shift = place.attempt.saturating_sub(row.own_attempt);
             for mut retry in std::mem::take(&mut row.retries) {
-                retry.attempt += shift;
+                retry.attempt = retry.attempt.saturating_add(shift);
                 attempts.insert(
                     retry.attempt,
                     ToldAttempt {

@@ -221,7 +221,8 @@ impl ParsedCase {
         };
         for name in ["browser", "device", "project"] {
             // CTRF has no project in the name; the same test in two browsers is two tests.
-            if let Some((_, value)) = self.properties.iter().find(|(key, _)| key == name) {
+            let found = self.properties.iter().find(|(key, _)| key == name);
+            if let Some((_, value)) = found.filter(|(_, value)| !value.is_empty()) {
                 identity.add(name).add(value);
             }
         }

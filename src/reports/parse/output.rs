@@ -39,6 +39,9 @@ pub(super) struct Output<'a> {
     pub(super) uncounted: i64,
 }
 
+/// Attempts of a test that a row may claim; a number costs its writer nothing, and its readers a row each.
+const MOST_ATTEMPTS: u32 = 1_000;
+
 impl<'a> Output<'a> {
     /// The receiving end of a document in `format`.
     pub(super) fn new(format: Format, limits: &'a Limits, sink: &'a mut dyn Sink) -> Self {
@@ -64,7 +67,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Hands a case to the sink. It has a line and a number then, and no list of it is longer than the limit.
+    /// Hands a case to the sink. It has a line and a number then, no list of it is longer than the limit, and it claims no more attempts
+    /// than anybody reads.
     pub(super) fn case(&mut self, mut case: ParsedCase) -> Result<(), Halt> {
         if self.summary.counts.total >= self.limits.cases {
             return Err(Halt::Full);
@@ -73,6 +77,17 @@ impl<'a> Output<'a> {
         case.report_line = case.report_line.max(1);
         case.attempt = case.attempt.max(1);
         let line = case.report_line;
+        let claimed = case.retries.iter().map(|retry| retry.attempt);
+        let claimed = claimed.fold(case.attempt, u32::max);
+        if claimed > MOST_ATTEMPTS {
+            case.attempt = case.attempt.min(MOST_ATTEMPTS);
+            for retry in &mut case.retries {
+                retry.attempt = retry.attempt.min(MOST_ATTEMPTS);
+            }
+            self.warn(line, "too_many_attempts", "counted 1000", || {
+                format!("a test of {claimed} attempts")
+            });
+        }
         let left_out = shorten(&mut case, self.limits.properties);
         if left_out > 0 {
             self.warn(line, "too_much_detail", "left out what went beyond", || {
