@@ -1,10 +1,11 @@
 //! Part of pushing: hold the build against its quality gates and say what each rule found.
 
 use super::error::{CliError, Exit};
-use super::output::{Cell, Colour, Theme, clean};
+use super::output::{Cell, Colour, Theme, clean, hanging};
 use super::session::Session;
 use serde_json::json;
 use testhide_protocol::api::{GateEvaluation, Report};
+use unicode_width::UnicodeWidthStr;
 
 /// Asks for the verdict and prints it; the exit code is 1 when a rule does not hold.
 pub(super) async fn ask(
@@ -36,9 +37,10 @@ fn draw(evaluation: &GateEvaluation, theme: &Theme) -> String {
         };
         let sign = Cell::new(if theme.unicode { sign } else { ascii }).colour(colour);
         let gate = theme.paint(Colour::Bold, &clean(&result.gate));
-        let rule = result.rule.kind();
-        let message = clean(&result.message);
-        out.push_str(&format!("{} {gate} {rule}: {message}\n", sign.paint(theme)));
+        let sentence = format!("{}: {}", result.rule.kind(), clean(&result.message));
+        let before = format!("{} {gate} ", sign.paint(theme));
+        let taken = sign.text().width() + clean(&result.gate).width() + 2;
+        out.push_str(&hanging(&before, taken, &sentence, 2, theme));
     }
     let number = evaluation.build_number;
     let failed = evaluation
@@ -47,9 +49,15 @@ fn draw(evaluation: &GateEvaluation, theme: &Theme) -> String {
         .filter(|result| !result.passed)
         .count();
     out.push_str(&match (evaluation.gates, evaluation.passed) {
-        (0, true) => format!("no gate is for build {number}\n"),
-        (gates, true) => format!("build {number} holds {gates} gates\n"),
-        (_, false) => format!("build {number} fails its gates: {failed} rules do not hold\n"),
+        (0, true) => {
+            format!("no gate is for build {number}; `testhide gate create` makes one\n")
+        }
+        (1, true) => format!("build {number} passes its gate\n"),
+        (gates, true) => format!("build {number} passes its {gates} gates\n"),
+        (_, false) => match failed {
+            1 => format!("build {number} fails its gates: 1 rule does not hold\n"),
+            many => format!("build {number} fails its gates: {many} rules do not hold\n"),
+        },
     });
     out
 }
@@ -85,8 +93,12 @@ mod tests {
                 result(false, "expected no failure, found 2"),
             ],
             "✔ merge zero_failures: fine\n✖ merge zero_failures: expected no failure, found 2\n\
-             build 421 fails its gates: 1 rules do not hold\n",
+             build 421 fails its gates: 1 rule does not hold\n",
         );
-        check(true, Vec::new(), "no gate is for build 421\n");
+        check(
+            true,
+            Vec::new(),
+            "no gate is for build 421; `testhide gate create` makes one\n",
+        );
     }
 }
