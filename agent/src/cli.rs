@@ -166,7 +166,17 @@ fn read_token(file: &Path) -> Result<String, AgentError> {
     } else {
         std::fs::read_to_string(file)
     };
-    read.map_err(AgentError::file(file))
+    let token = read.map_err(AgentError::file(file))?;
+    if token.trim().is_empty() {
+        let place = if file.as_os_str() == "-" {
+            "the standard input".to_owned()
+        } else {
+            format!("`{}`", file.display())
+        };
+        let how = "`testhide agent token` makes one";
+        return Err(AgentError::Usage(format!("{place} holds no token; {how}")));
+    }
+    Ok(token)
 }
 
 fn print(text: &str) -> Result<(), AgentError> {

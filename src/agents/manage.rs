@@ -164,12 +164,12 @@ impl Agents {
         Ok(record.map(|record| record.mode))
     }
 
-    /// Tells the queue who is connected and takes builds.
+    /// Tells the queue who is connected and takes builds, and who was drained or disabled.
     ///
     /// # Errors
     /// Failures of the store.
     pub(super) fn tell_queue(&self) -> Result<(), AgentsError> {
-        let connected = self.storage.read(|rtxn| {
+        let (taking, resting) = self.storage.read(|rtxn| {
             let agents = AGENTS.read(rtxn)?;
             let mut taking = Vec::new();
             for (agent, labels, name) in self.live.connected() {
@@ -178,9 +178,15 @@ impl Agents {
                     taking.push((labels, name));
                 }
             }
-            Ok::<_, AgentsError>(taking)
+            let mut resting = Vec::new();
+            for row in BY_NAME.read(rtxn)?.all()? {
+                let record = agents.get(&AgentId::from_bytes(row?.1))?;
+                let record = record.filter(|record| record.mode.mode != AgentMode::Ready);
+                resting.extend(record.map(|record| (record.labels, record.name)));
+            }
+            Ok::<_, AgentsError>((taking, resting))
         })?;
-        self.builds.set_connected(connected);
+        self.builds.set_agents(taking, resting);
         // Sessions look at what their agents may do when they are woken.
         self.builds.wake();
         Ok(())

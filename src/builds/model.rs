@@ -4,6 +4,7 @@ use super::error::BuildsError;
 use super::facts::StoredFinding;
 use super::gate::StoredGates;
 use super::lifecycle::Standing;
+use super::rules::counted;
 use crate::history::{BuildOrigin, Origin};
 use crate::storage::Record;
 use serde::{Deserialize, Serialize};
@@ -257,10 +258,14 @@ impl BuildRecord {
                     let what = step.message.as_deref().unwrap_or("failed");
                     format!("step `{}`: {what}", step.name)
                 }
-                None => format!("{} report(s) could not be read", self.unreadable_reports),
+                None => format!(
+                    "{} could not be read",
+                    counted(u64::from(self.unreadable_reports), "report")
+                ),
             }),
             AttemptEnd::Passed if against > 0 => Some(format!(
-                "{against} test(s) failed although every step succeeded"
+                "{} failed although every step succeeded",
+                counted(against, "test")
             )),
             AttemptEnd::Passed => self
                 .findings

@@ -42,8 +42,42 @@ pub fn label_matches(label: &str, labels: &[String], name: &str) -> bool {
     label == name || labels.iter().any(|own| own == label)
 }
 
-/// Why a build that wants `wanted` waits, given the labels and names of agents that are connected.
-pub(super) fn why_waiting(wanted: &[String], agents: &[(Vec<String>, String)]) -> String {
+/// Labels and name of an agent.
+pub(super) type LabelsAndName = (Vec<String>, String);
+
+/// The agents, as far as they matter for saying why a build waits.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Workforce {
+    /// Connected, and they take builds.
+    pub taking: Vec<LabelsAndName>,
+    /// Somebody drained or disabled them.
+    pub resting: Vec<LabelsAndName>,
+}
+
+fn has_all(wanted: &[String], (labels, name): &LabelsAndName) -> bool {
+    wanted
+        .iter()
+        .all(|label| label_matches(label, labels, name))
+}
+
+/// Why a build that wants `wanted` waits.
+pub(super) fn why_waiting(wanted: &[String], workforce: &Workforce) -> String {
+    let agents = &workforce.taking;
+    if agents.iter().any(|agent| has_all(wanted, agent)) {
+        return "every agent that could run it is busy".to_owned();
+    }
+    let mut resting = workforce
+        .resting
+        .iter()
+        .filter(|agent| has_all(wanted, agent));
+    if let Some((_, name)) = resting.next() {
+        return match resting.count() {
+            0 => format!("agent `{name}` could run it, but is drained or disabled"),
+            more => {
+                format!("agent `{name}` and {more} more could run it, but are drained or disabled")
+            }
+        };
+    }
     if agents.is_empty() {
         return "no agent is connected".to_owned();
     }
@@ -55,19 +89,10 @@ pub(super) fn why_waiting(wanted: &[String], agents: &[(Vec<String>, String)]) -
             return format!("no connected agent has label `{label}`");
         }
     }
-    let able = agents.iter().any(|(labels, name)| {
-        wanted
-            .iter()
-            .all(|label| label_matches(label, labels, name))
-    });
-    if able {
-        "every agent that could run it is busy".to_owned()
-    } else {
-        format!(
-            "no connected agent has all of the labels {}",
-            wanted.join(", ")
-        )
-    }
+    format!(
+        "no connected agent has all of the labels {}",
+        wanted.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -103,19 +128,28 @@ mod tests {
         }
     }
 
+    /// Labels and name, as the rows of a table have them.
+    type Agent<'a> = (&'a [&'a str], &'a str);
+
+    fn reason(wanted: &[&str], taking: &[Agent<'_>], resting: &[Agent<'_>]) -> String {
+        let own = |list: &[&str]| list.iter().map(|&label| label.to_owned()).collect();
+        let agents = |list: &[Agent<'_>]| {
+            let agents = list.iter();
+            agents
+                .map(|&(labels, name)| (own(labels), name.to_owned()))
+                .collect()
+        };
+        let workforce = Workforce {
+            taking: agents(taking),
+            resting: agents(resting),
+        };
+        why_waiting(&own(wanted), &workforce)
+    }
+
     #[test]
     fn the_reason_names_what_is_missing() {
-        let check = |wanted: &[&str], agents: &[(&[&str], &str)], expected: &str| {
-            let own = |list: &[&str]| {
-                list.iter()
-                    .map(|label| (*label).to_owned())
-                    .collect::<Vec<_>>()
-            };
-            let agents: Vec<_> = agents
-                .iter()
-                .map(|(labels, name)| (own(labels), (*name).to_owned()))
-                .collect();
-            assert_eq!(why_waiting(&own(wanted), &agents), expected);
+        let check = |wanted: &[&str], agents: &[Agent<'_>], expected: &str| {
+            assert_eq!(reason(wanted, agents, &[]), expected);
         };
         check(&[], &[], "no agent is connected");
         check(
@@ -133,5 +167,33 @@ mod tests {
             &[(&["linux"], "a")],
             "every agent that could run it is busy",
         );
+    }
+
+    #[test]
+    fn the_reason_names_an_agent_that_somebody_took_out() {
+        let check =
+            |wanted: &[&str], taking: &[Agent<'_>], resting: &[Agent<'_>], expected: &str| {
+                assert_eq!(reason(wanted, taking, resting), expected);
+            };
+        let linux: Agent<'_> = (&["linux"], "a");
+        check(
+            &["linux"],
+            &[],
+            &[linux],
+            "agent `a` could run it, but is drained or disabled",
+        );
+        check(
+            &["linux"],
+            &[(&["mac"], "m")],
+            &[linux, (&["linux"], "b"), (&["linux"], "c")],
+            "agent `a` and 2 more could run it, but are drained or disabled",
+        );
+        check(
+            &["linux"],
+            &[(&["linux"], "b")],
+            &[linux],
+            "every agent that could run it is busy",
+        );
+        check(&["gpu"], &[], &[linux], "no agent is connected");
     }
 }

@@ -176,10 +176,12 @@ fn inconsistent_exits(facts: &Facts<'_>) -> Vec<Finding> {
                 Some(code) => format!("exit code {code}{}", meaning(reporter, code)),
                 None => "no exit code".to_owned(),
             };
-            let message = format!(
-                "step `{name}` ended with {ended}, but none of the {} it reported failed",
-                counted(tests, "test")
-            );
+            let but = match tests {
+                0 => "it reported no test".to_owned(),
+                1 => "the 1 test it reported did not fail".to_owned(),
+                many => format!("none of the {many} tests it reported failed"),
+            };
+            let message = format!("step `{name}` ended with {ended}, but {but}");
             found.push(finding(FindingKind::InconsistentExit, message, doubtful));
         }
     }
@@ -403,7 +405,8 @@ fn few(findings: impl Iterator<Item = Finding>, together: &str) -> Vec<Finding> 
     vec![finding(kind, message, tests)]
 }
 
-fn counted(count: u64, noun: &str) -> String {
+/// `1 test`, `2 tests`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
     if count == 1 {
         format!("1 {noun}")
     } else {

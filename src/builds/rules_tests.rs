@@ -127,7 +127,7 @@ fn exit_codes_and_rows_have_to_agree() {
         1,
         0,
         &[
-            "step `pytest` ended with exit code 3 (internal error of pytest), but none of the 1 test it reported failed",
+            "step `pytest` ended with exit code 3 (internal error of pytest), but the 1 test it reported did not fail",
         ],
     );
     check(

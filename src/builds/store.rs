@@ -3,6 +3,7 @@
 use super::error::BuildsError;
 use super::facts::{PrintedRecord, ReportFacts};
 use super::model::{AttemptRecord, BuildRecord, IdempotencyRecord, LeaseRecord, QueueRecord};
+use super::queue::Workforce;
 use super::tally::Tallies;
 use crate::accounts::{Principal, require};
 use crate::artifacts::Artifacts;
@@ -39,9 +40,6 @@ pub(super) const IDEMPOTENCY: Table<(UserId, String), IdempotencyRecord> =
 /// The last number given: `fence`.
 pub(super) const COUNTERS: Table<String, u64> = Table::new("build_counters");
 
-/// Labels and name of an agent.
-type LabelsAndName = (Vec<String>, String);
-
 /// The builds; clones share them.
 #[derive(Clone)]
 pub struct Builds {
@@ -56,8 +54,8 @@ pub struct Builds {
     pub(super) tallies: Arc<Tallies>,
     /// Wakes whoever hands builds to agents or tells them to end; carries nothing.
     wake: Arc<watch::Sender<u64>>,
-    /// Labels and names of the agents that are connected, for saying why a build waits.
-    connected: Arc<RwLock<Vec<LabelsAndName>>>,
+    /// The agents, for saying why a build waits.
+    workforce: Arc<RwLock<Workforce>>,
 }
 
 impl Builds {
@@ -83,7 +81,7 @@ impl Builds {
             reports,
             tallies: Arc::default(),
             wake,
-            connected: Arc::default(),
+            workforce: Arc::default(),
         }
     }
 
@@ -134,13 +132,18 @@ impl Builds {
         self.wake.subscribe()
     }
 
-    /// Tells which agents are connected (labels and name of each), for saying why a build waits.
-    pub fn set_connected(&self, agents: Vec<(Vec<String>, String)>) {
-        *self.connected.write() = agents;
+    /// Tells which agents are connected and take builds, and which were drained or disabled (labels and name of each), for saying why
+    /// a build waits.
+    pub fn set_agents(
+        &self,
+        taking: Vec<(Vec<String>, String)>,
+        resting: Vec<(Vec<String>, String)>,
+    ) {
+        *self.workforce.write() = Workforce { taking, resting };
     }
 
-    pub(super) fn connected(&self) -> Vec<LabelsAndName> {
-        self.connected.read().clone()
+    pub(super) fn workforce(&self) -> Workforce {
+        self.workforce.read().clone()
     }
 
     /// Lets every waiting session look at the queue again.

@@ -55,7 +55,7 @@ impl Builds {
             .map(|started| until.millis_since(started).max(0).unsigned_abs());
         let reason = match (record.state, record.reason.clone()) {
             (BuildState::Queued, None) => {
-                Some(why_waiting(&record.definition().labels, &self.connected()))
+                Some(why_waiting(&record.definition().labels, &self.workforce()))
             }
             (BuildState::Running, _) => record.cancel_requested.clone(),
             (_, reason) => reason,

@@ -17,7 +17,7 @@ pub(super) async fn run(session: &Session) -> Result<(), CliError> {
 
 fn table(agents: &[Agent], theme: &Theme) -> Table {
     let mut table = Table::new(&[
-        "AGENT", "STATE", "LOAD", "~BUILDS", "~LABELS", "PLATFORM", "VERSION", "SEEN",
+        "AGENT", "STATE", "BUSY", "~BUILDS", "~LABELS", "PLATFORM", "VERSION", "SEEN",
     ]);
     for agent in agents {
         let (sign, colour) = match (agent.state.as_str(), theme.unicode) {

@@ -2,9 +2,10 @@
 
 use super::client::Client;
 use super::error::{CliError, Exit};
-use super::output::{Colour, Theme, clean, gate_sign};
+use super::output::{Colour, Theme, clean, gate_sign, hanging};
 use super::session::Session;
 use testhide_protocol::api::GateEvaluation;
+use unicode_width::UnicodeWidthStr;
 
 /// Shows the last evaluation of a build; the exit code says whether every rule held.
 pub(super) async fn show(session: &Session, build: &str) -> Result<Exit, CliError> {
@@ -76,12 +77,11 @@ pub(super) fn results(evaluation: &GateEvaluation, theme: &Theme) -> String {
             out.push_str(&format!("  gate {}\n", clean(&result.gate)));
             last = Some(result.gate_id);
         }
-        out.push_str(&format!(
-            "    {}  {}: {}\n",
-            gate_sign(theme, result.passed).paint(theme),
-            result.rule.kind(),
-            clean(&result.message)
-        ));
+        let sign = gate_sign(theme, result.passed);
+        let taken = 6 + sign.text().width();
+        let before = format!("    {}  ", sign.paint(theme));
+        let sentence = format!("{}: {}", result.rule.kind(), clean(&result.message));
+        out.push_str(&hanging(&before, taken, &sentence, taken, theme));
     }
     out
 }

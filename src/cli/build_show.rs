@@ -3,14 +3,18 @@
 use super::build_verdicts::draw_failures;
 use super::error::{CliError, Exit};
 use super::output::{
-    Cell, Colour, Table, Theme, age, clean, duration, gate_sign, short_commit, state_sign,
+    Cell, Colour, Table, Theme, age, clean, duration, gate_sign, hanging, short_commit, state_sign,
     step_sign,
 };
 use super::session::Session;
 use testhide_protocol::api::{Attempt, Build, BuildVerdicts, FindingKind, StepResult, StepState};
+use unicode_width::UnicodeWidthStr;
 
 /// Failures shown here; `build verdicts` shows all.
 const FAILURES: usize = 10;
+
+/// Column in which the facts of a build begin.
+const FACTS: usize = 10;
 
 /// Tests named with a finding; `--json` has up to 20.
 const TESTS_OF_FINDING: usize = 5;
@@ -64,11 +68,10 @@ pub(super) fn summary(build: &Build, theme: &Theme) -> String {
     }
     if let Some(gates) = &build.gates {
         let sign = gate_sign(theme, gates.passed);
-        out.push_str(&format!(
-            "  gate    {}  {}\n",
-            sign.paint(theme),
-            clean(&gates.message)
-        ));
+        let before = format!("  gate    {}  ", sign.paint(theme));
+        let taken = 12 + sign.text().width();
+        let message = clean(&gates.message);
+        out.push_str(&hanging(&before, taken, &message, FACTS, theme));
     }
     if let Some(cause) = &build.tps.probable_cause {
         out.push_str(&format!("  cause   {}\n", clean(cause)));
@@ -93,7 +96,10 @@ fn findings(build: &Build, theme: &Theme) -> String {
             _ => Colour::Yellow,
         };
         let kind = theme.paint(colour, finding.kind.as_str());
-        out.push_str(&format!("  finding {kind}: {}\n", clean(&finding.message)));
+        let before = format!("  finding {kind}: ");
+        let taken = FACTS + finding.kind.as_str().len() + 2;
+        let message = clean(&finding.message);
+        out.push_str(&hanging(&before, taken, &message, FACTS, theme));
         let shown = finding.tests.iter().take(TESTS_OF_FINDING);
         let mut names: Vec<String> = shown.map(|name| clean(name)).collect();
         let more = finding.count.saturating_sub(names.len() as u64);
@@ -101,7 +107,8 @@ fn findings(build: &Build, theme: &Theme) -> String {
             names.push(format!("{more} more"));
         }
         if !names.is_empty() {
-            out.push_str(&format!("          {}\n", names.join(", ")));
+            let before = " ".repeat(FACTS);
+            out.push_str(&hanging(&before, FACTS, &names.join(", "), FACTS, theme));
         }
     }
     out

@@ -80,10 +80,13 @@ pub(super) async fn show(session: &Session, id: &str) -> Result<(), CliError> {
 pub(super) fn counts(counts: &OutcomeCounts) -> String {
     let words = [
         (counts.failed, "failed"),
-        (counts.error, "errors"),
+        (counts.error, plural(counts.error, "error", "errors")),
         (counts.passed, "passed"),
         (counts.skipped, "skipped"),
-        (counts.known_issue, "known issues"),
+        (
+            counts.known_issue,
+            plural(counts.known_issue, "known issue", "known issues"),
+        ),
         (counts.not_run, "not run"),
     ];
     let words: Vec<String> = words
@@ -96,6 +99,10 @@ pub(super) fn counts(counts: &OutcomeCounts) -> String {
     } else {
         words.join(", ")
     }
+}
+
+fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
 }
 
 fn draw(report: &Report, failures: &[TestResult], theme: &Theme) -> String {
@@ -168,6 +175,13 @@ mod tests {
             ..OutcomeCounts::default()
         };
         assert_eq!(counts(&some), "1 failed, 2 errors, 10 passed");
+        let single = OutcomeCounts {
+            error: 1,
+            known_issue: 1,
+            total: 2,
+            ..OutcomeCounts::default()
+        };
+        assert_eq!(counts(&single), "1 error, 1 known issue");
         assert_eq!(counts(&OutcomeCounts::default()), "no tests");
     }
 }

@@ -111,7 +111,9 @@ impl Checked {
         for finding in &facts.findings {
             out.push_str(&draw_finding(finding, theme));
         }
-        for warning in &facts.warnings {
+        let mut warnings: Vec<_> = facts.warnings.iter().collect();
+        warnings.sort_by_key(|warning| warning.line);
+        for warning in warnings {
             let text = format!(
                 "line {}: {}; {} ({})",
                 warning.line, warning.what, warning.assumed, warning.code

@@ -2,9 +2,11 @@
 
 use super::args::{ListTests, TestHistory};
 use super::error::CliError;
+use super::job::find_job_id;
 use super::output::{Cell, Colour, Table, Theme, age, clean, duration, outcome_sign, short_commit};
 use super::session::Session;
 use super::test_alias;
+use testhide_protocol::TestId;
 use testhide_protocol::api::{Test, TestDetails, TestRun};
 
 /// Lists the tests of a project.
@@ -36,18 +38,23 @@ pub(super) async fn list(session: &Session, args: ListTests) -> Result<(), CliEr
 
 /// Lists the runs of a test, newest first.
 pub(super) async fn history(session: &Session, args: TestHistory) -> Result<(), CliError> {
+    let id = test_id(&args.id)?;
+    let client = session.client()?;
+    let job = match &args.job {
+        Some(job) => Some(find_job_id(&client, job).await?.to_string()),
+        None => None,
+    };
     let filters = [
         ("branch", args.branch),
-        ("job", args.job),
+        ("job", job),
         ("outcome", args.outcome),
     ];
     let query: Vec<_> = filters
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
-    let (runs, _) = session
-        .client()?
-        .list::<TestRun>(&["tests", &args.id, "history"], &query, args.limit)
+    let (runs, _) = client
+        .list::<TestRun>(&["tests", &id, "history"], &query, args.limit)
         .await?;
     let theme = session.out.theme();
     let mut table = Table::new(&[
@@ -81,8 +88,24 @@ pub(super) async fn history(session: &Session, args: TestHistory) -> Result<(), 
 
 /// Shows a test: what belongs to it and how it does.
 pub(super) async fn show(session: &Session, id: &str) -> Result<(), CliError> {
-    let details: TestDetails = session.client()?.get(&["tests", id], &[]).await?;
+    let id = test_id(id)?;
+    let details: TestDetails = session.client()?.get(&["tests", &id], &[]).await?;
     session.out.show(&details, |theme| draw(&details, theme))
+}
+
+/// `1 run`, `2 runs`.
+pub(super) fn runs(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} run{plural}")
+}
+
+/// The id that was given.
+fn test_id(given: &str) -> Result<String, CliError> {
+    let id: Result<TestId, _> = given.parse();
+    id.map(|id| id.to_string()).map_err(|_| {
+        CliError::usage(format!("`{given}` is no test's id"))
+            .hint("`testhide test list PROJECT --query TEXT` lists ids")
+    })
 }
 
 fn draw(details: &TestDetails, theme: &Theme) -> String {
@@ -93,9 +116,9 @@ fn draw(details: &TestDetails, theme: &Theme) -> String {
         theme.paint(Colour::Bold, &clean(&test.display_name))
     );
     out.push_str(&format!(
-        "  {}{dot}{} runs, {} failed{dot}first seen {}{dot}last {}\n",
+        "  {}{dot}{}, {} failed{dot}first seen {}{dot}last {}\n",
         outcome_sign(theme, test.last_outcome).paint(theme),
-        test.runs,
+        runs(test.runs),
         test.failures,
         age(theme.now, test.first_seen_at),
         age(theme.now, test.last_seen_at),
@@ -116,10 +139,10 @@ fn draw(details: &TestDetails, theme: &Theme) -> String {
         ));
     }
     if details.fail_streak > 0 {
-        out.push_str(&format!(
-            "  fails in the last {} reports of that branch\n",
-            details.fail_streak
-        ));
+        out.push_str(&match details.fail_streak {
+            1 => "  fails in the last report of that branch\n".to_owned(),
+            many => format!("  fails in the last {many} reports of that branch\n"),
+        });
     }
     if !details.variants.is_empty() {
         out.push_str(&format!("\nVariants ({})\n", details.variants.len()));

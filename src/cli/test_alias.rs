@@ -84,9 +84,9 @@ fn told(end: &AliasEnd, theme: &Theme) -> String {
         None => String::new(),
     };
     format!(
-        "{}  {} runs, {} failed{dot}{} {}{place}",
+        "{}  {}, {} failed{dot}{} {}{place}",
         theme.paint(Colour::Bold, &clean(&end.display_name)),
-        end.runs,
+        super::test::runs(end.runs),
         end.failures,
         end.last_outcome.as_str(),
         age(theme.now, end.last_seen_at),
@@ -151,7 +151,7 @@ mod tests {
         assert!(
             lines
                 .next()
-                .is_some_and(|line| line.starts_with("  new  b.py::x  1 runs, 1 failed"))
+                .is_some_and(|line| line.starts_with("  new  b.py::x  1 run, 1 failed"))
         );
         assert_eq!(lines.next(), Some("  the name is the same"));
         assert_eq!(

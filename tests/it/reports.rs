@@ -104,7 +104,7 @@ async fn a_build_collects_its_reports_and_is_judged_by_them() {
     assert_eq!(build.status, BuildState::Failed);
     assert_eq!(
         build.reason.as_deref(),
-        Some("1 test(s) failed although every step succeeded")
+        Some("1 test failed although every step succeeded")
     );
     assert_eq!((build.tests.passed, build.tests.failed), (1, 1));
     let reports: Page<Report> = server.root.get("/builds/1/reports").await.ok();

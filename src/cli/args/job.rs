@@ -24,8 +24,8 @@ with job.json
     ]
   }
 
-Only "steps" is needed. Steps run in order until one fails; post steps run whatever happened. Parameters reach
-steps as environment variables, and a trigger may set those that are declared here."#;
+Only "steps" is needed. Steps run in order until one fails; post steps run whatever happened.
+Parameters reach steps as environment variables, and a trigger may set those that are declared here."#;
 
 /// `job …`
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,7 @@
 //! `report …`.
 
 use crate::reports::convert::TargetFormat;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// `report …`
@@ -127,17 +127,13 @@ pub(in crate::cli) enum FailOn {
 
 /// `report push`
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("owner").args(["build", "project"]).required(true)))]
 pub(in crate::cli) struct Push {
     /// Report files, folders, patterns
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// The build they belong to: number or id
-    #[arg(
-        long,
-        value_name = "BUILD",
-        required_unless_present = "project",
-        conflicts_with = "project"
-    )]
+    #[arg(long, value_name = "BUILD")]
     pub build: Option<String>,
     /// The project they belong to, when no build of testhide made them
     #[arg(long, value_name = "PROJECT")]
@@ -155,14 +151,10 @@ pub(in crate::cli) struct Push {
 
 /// `report list`
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("owner").args(["build", "project"]).required(true)))]
 pub(in crate::cli) struct ListReports {
     /// Reports of this build: number or id
-    #[arg(
-        long,
-        value_name = "BUILD",
-        required_unless_present = "project",
-        conflicts_with = "project"
-    )]
+    #[arg(long, value_name = "BUILD")]
     pub build: Option<String>,
     /// Reports of this project: name or id
     #[arg(long, value_name = "PROJECT")]

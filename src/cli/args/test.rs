@@ -16,7 +16,7 @@ pub(in crate::cli) enum TestCommand {
     /// Show a test: its variants, its last failure, its aliases
     #[command(before_help = "Example:\n  testhide test show 6f1c0a52-8d3e-8abc-9def-0123456789ab")]
     Show {
-        /// The test's id
+        /// The test's id, from `test list`
         #[arg(value_name = "TEST")]
         id: String,
     },
@@ -81,13 +81,13 @@ pub(in crate::cli) struct ListTests {
 /// `test history`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TestHistory {
-    /// The test's id
+    /// The test's id, from `test list`
     #[arg(value_name = "TEST")]
     pub id: String,
     /// Only runs on this branch
     #[arg(long, value_name = "BRANCH")]
     pub branch: Option<String>,
-    /// Only runs of this job's builds: its id
+    /// Only runs of this job's builds: PROJECT/NAME or id
     #[arg(long, value_name = "JOB")]
     pub job: Option<String>,
     /// Only runs that ended so, e.g. failed

@@ -1,4 +1,4 @@
-//! Tables: aligned by display width, cut to the terminal's, never wrapped. Pure.
+//! Tables: aligned by display width, cut to the terminal's. An id is never cut: where it leaves too little room, it gets a line of its own. Pure.
 
 use super::clean::clean;
 use super::theme::{Colour, Theme};
@@ -9,6 +9,12 @@ const GAP: usize = 2;
 
 /// A flexible column is not made narrower than this.
 const LEAST: usize = 12;
+
+/// A flexible column that would get less than this makes the ids move below.
+const COMFORTABLE: usize = 28;
+
+/// Columns of an id.
+const ID: usize = 36;
 
 /// One cell; its text is clean.
 #[derive(Debug, Clone)]
@@ -113,14 +119,24 @@ impl Table {
 
     /// The lines, headings first.
     pub(in crate::cli) fn render(&self, theme: &Theme) -> String {
-        let widths = self.widths(theme);
+        let below = self.ids_go_below(theme);
+        let columns = self.headings.len() - usize::from(below);
+        let widths = self.widths(columns, theme);
+        // An id stands below the first flexible cell, which it belongs to.
+        let flexible = self
+            .headings
+            .iter()
+            .position(|(kind, _)| *kind == Kind::Flexible);
+        let before = &widths[..flexible.unwrap_or(0)];
+        let room = theme.width.unwrap_or(usize::MAX).saturating_sub(ID);
+        let indent = (before.iter().sum::<usize>() + GAP * before.len()).min(room);
         let headings = self
             .headings
             .iter()
             .map(|(_, text)| Cell::new(text).colour(Colour::Dim))
             .collect();
         let mut out = String::new();
-        for row in std::iter::once(&headings).chain(&self.rows) {
+        for (number, row) in std::iter::once(&headings).chain(&self.rows).enumerate() {
             let mut line = String::new();
             let mut owed = 0;
             for ((cell, width), (kind, _)) in row.iter().zip(&widths).zip(&self.headings) {
@@ -142,21 +158,40 @@ impl Table {
             }
             out.push_str(&line);
             out.push('\n');
+            if let Some(id) = row.last().filter(|_| below && number > 0) {
+                let id = theme.paint(Colour::Dim, &id.text);
+                out.push_str(&format!("{:indent$}{id}\n", ""));
+            }
         }
         out
     }
 
-    fn widths(&self, theme: &Theme) -> Vec<usize> {
-        let widest = |column: usize| {
-            let cells = self
-                .rows
-                .iter()
-                .map(|row| row[column].text.width())
-                .max()
-                .unwrap_or(0);
-            cells.max(self.headings[column].1.width())
+    /// Whether the last column holds ids that leave too little room for what people read.
+    fn ids_go_below(&self, theme: &Theme) -> bool {
+        let Some(room) = theme.width else {
+            return false;
         };
-        let mut widths: Vec<usize> = (0..self.headings.len()).map(widest).collect();
+        let last = self.headings.len() - 1;
+        if self.widest(last) < ID || self.rows.iter().any(|row| row[last].text.width() != ID) {
+            return false;
+        }
+        let least = |column: usize| match self.headings[column].0 {
+            Kind::Flexible => self.widest(column).min(COMFORTABLE),
+            Kind::Fixed | Kind::Right => self.widest(column),
+        };
+        let least: usize = (0..=last).map(least).sum();
+        least + GAP * last > room
+    }
+
+    /// Columns that the widest cell of a column takes.
+    fn widest(&self, column: usize) -> usize {
+        let cells = self.rows.iter().map(|row| row[column].text.width());
+        let widest = cells.max().unwrap_or(0);
+        widest.max(self.headings[column].1.width())
+    }
+
+    fn widths(&self, columns: usize, theme: &Theme) -> Vec<usize> {
+        let mut widths: Vec<usize> = (0..columns).map(|column| self.widest(column)).collect();
         let Some(room) = theme.width else {
             return widths;
         };
@@ -200,6 +235,7 @@ mod tests {
     use super::{Cell, Table};
     use crate::cli::output::{Colour, Theme};
     use testhide_protocol::Timestamp;
+    use unicode_width::UnicodeWidthStr;
 
     const PLAIN: Theme = Theme {
         colour: false,
@@ -255,6 +291,39 @@ STATE     BUILD  NAME            AGE
             ..PLAIN
         });
         assert!(ascii.contains("a name that..."), "{ascii}");
+    }
+
+    #[test]
+    fn an_id_without_room_stands_below_its_row() {
+        let mut table = Table::new(&["LAST", "~TEST", ">RUNS", "ID"]);
+        for (state, name) in [
+            ("✔ passed", "cart > adds"),
+            ("✖ failed", "a name that is rather long"),
+        ] {
+            table.row([
+                Cell::from(state),
+                Cell::from(name),
+                Cell::from("7"),
+                Cell::from("0198c1a2-7f3e-7abc-8def-0123456789ab"),
+            ]);
+        }
+        let expected = "\
+LAST      TEST                        RUNS
+✔ passed  cart > adds                    7
+          0198c1a2-7f3e-7abc-8def-0123456789ab
+✖ failed  a name that is rather long     7
+          0198c1a2-7f3e-7abc-8def-0123456789ab
+";
+        let width = |columns| Theme {
+            width: Some(columns),
+            ..PLAIN
+        };
+        assert_eq!(table.render(&width(79)), expected);
+        assert_eq!(table.render(&width(80)).lines().count(), 3);
+        for columns in [46, 50, 60, 79, 80, 120] {
+            let drawn = table.render(&width(columns));
+            assert!(drawn.lines().all(|line| line.width() <= columns), "{drawn}");
+        }
     }
 
     #[test]
