@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
 
-use super::detect::{ARCHIVE_MAGIC, HEAD_BYTES, Head, is_archive, look};
+use super::detect::{ARCHIVE_MAGIC, HEAD_BYTES, Head, is_archive, look, look_below};
 use super::error::ParseError;
 use super::format::Format;
 use super::limits::{Limits, Stop};
 use super::model::{ParsedCase, SuiteInfo, Summary};
 use super::robot::Robot;
+use super::warnings::Warning;
 use super::{
     allure, ctrf, cucumber, go_test, jest, libtest, mocha, nunit, playwright, tap, testng, trx,
     walk, xunit,
@@ -72,6 +73,8 @@ pub fn parse_as<R: BufRead>(
 struct Source<R> {
     head: Head,
     sniffed: Sniffed,
+    /// Text stood before the document, and was made blank.
+    text_before: bool,
     decoded: Decoded<Chain<Cursor<Vec<u8>>, R>>,
 }
 
@@ -83,10 +86,24 @@ impl<R: BufRead> Source<R> {
             .take(HEAD_BYTES as u64)
             .read_to_end(&mut head)
             .map_err(|source| ParseError::Input { line: 1, source })?;
-        let sniffed = sniff(&head);
+        let mut sniffed = sniff(&head);
+        let mut found = look(&decode_head(&head));
+        let mut text_before = false;
+        if matches!(found, Head::Unknown { .. })
+            && let Some((length, below)) = look_below(&head[sniffed.mark..])
+        {
+            // Blank, and not cut off, so that lines keep their numbers.
+            let before = &mut head[sniffed.mark..][..length];
+            before
+                .iter_mut()
+                .filter(|byte| **byte != b'\n')
+                .for_each(|byte| *byte = b' ');
+            (found, sniffed, text_before) = (below, sniff(&head), true);
+        }
         Ok(Self {
-            head: look(&decode_head(&head)),
+            head: found,
             sniffed,
+            text_before,
             decoded: Decoded::new(Cursor::new(head).chain(input), sniffed),
         })
     }
@@ -97,10 +114,33 @@ impl<R: BufRead> Source<R> {
         limits: &Limits,
         sink: &mut dyn Sink,
     ) -> Result<Summary, ParseError> {
+        let text_before = self.text_before;
+        let mut summary = self.read_document(format, limits, sink)?;
+        if text_before {
+            summary.warnings_total += 1;
+            summary.warnings.truncate(limits.warnings.saturating_sub(1));
+            let warning = Warning {
+                line: 1,
+                code: "text_before",
+                what: "text stands before the report".to_owned(),
+                assumed: "passed it by",
+            };
+            summary.warnings.insert(0, warning);
+        }
+        Ok(summary)
+    }
+
+    fn read_document(
+        self,
+        format: Format,
+        limits: &Limits,
+        sink: &mut dyn Sink,
+    ) -> Result<Summary, ParseError> {
         let Self {
             head,
             sniffed,
             decoded,
+            ..
         } = self;
         let document = |input| walk::Source {
             input,

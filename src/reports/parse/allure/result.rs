@@ -219,6 +219,11 @@ impl Reader<'_> {
         }
     }
 
+    fn is_pending(&self) -> bool {
+        let mut stages = self.case.extra.iter().filter(|(key, _)| key == "stage");
+        stages.any(|(_, stage)| matches!(stage.as_str(), "pending" | "scheduled"))
+    }
+
     fn finish(mut self) -> Row {
         let status = std::mem::take(&mut self.status).to_ascii_lowercase();
         let message = self.case.message.as_deref().unwrap_or("");
@@ -229,10 +234,13 @@ impl Reader<'_> {
             // allure-pytest writes expected failures as skipped.
             "skipped" if message.starts_with("XFAIL") => Outcome::KnownIssue,
             "skipped" => Outcome::Skipped,
+            // Planned and never begun: allure-vitest writes a `todo` so.
+            "" if self.is_pending() => Outcome::NotRun,
             // `broken`, and whatever does not say how it ended: it must not look green.
             _ => Outcome::Error,
         };
-        let known = ["passed", "failed", "broken", "skipped"].contains(&status.as_str());
+        let known = ["passed", "failed", "broken", "skipped"].contains(&status.as_str())
+            || self.case.outcome == Outcome::NotRun;
         if !known && self.case.message.is_none() {
             self.case.message = Some(format!(
                 "its status is `{}`",

@@ -37,6 +37,42 @@ pub(in crate::reports::parse) enum Head {
     },
 }
 
+/// Lines of a head that are tried as the beginning of a document.
+const BEGINNINGS: usize = 64;
+
+/// A document of XML or JSON below lines that are no part of it, such as what a package manager or another reporter prints first: how
+/// many bytes stand before it, and what it is. A file that begins as XML or JSON itself has nothing below.
+pub(in crate::reports::parse) fn look_below(head: &[u8]) -> Option<(usize, Head)> {
+    let begins = |line: &[u8]| {
+        let margin = |byte: &&u8| matches!(byte, b' ' | b'\t' | 0xEF | 0xBB | 0xBF);
+        let indent = line.iter().take_while(margin).count();
+        matches!(line.get(indent), Some(b'<' | b'{' | b'[')).then_some(indent)
+    };
+    if matches!(
+        head.trim_ascii_start().first(),
+        None | Some(b'<' | b'{' | b'[')
+    ) {
+        return None;
+    }
+    let mut start = 0;
+    let mut tries = 0;
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        if let Some(indent) = begins(line) {
+            let at = start + indent;
+            match look(&head[at..]) {
+                found @ (Head::Json(_) | Head::Xml { .. }) => return Some((at, found)),
+                Head::Doctype { .. } => return None,
+                Head::Lines(_) | Head::Unknown { .. } => tries += 1,
+            }
+            if tries == BEGINNINGS {
+                return None;
+            }
+        }
+        start += line.len();
+    }
+    None
+}
+
 /// The format of a file, from its first bytes (at most 64 KiB are looked at). `None`: none that is known, or one that
 /// [`crate::reports::parse::parse`] would refuse. File names and media types play no part.
 pub fn detect(head: &[u8]) -> Option<Format> {

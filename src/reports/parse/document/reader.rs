@@ -52,13 +52,18 @@ impl<'a, R: Read> Document<'a, R> {
         self.out.finish(end, line, &self.json.repairs)
     }
 
-    /// Looks at what follows the document.
+    /// Looks at what follows the document: words of a runner are left out, another document has tests that are missing here.
     pub(in crate::reports::parse) fn end_of_document(&mut self) -> Result<(), Halt> {
-        if !self.json.ends_here()? {
-            let line = self.json.line();
-            self.out.warn(line, "trailing_content", "left it out", || {
+        let next = self.json.peek()?;
+        let line = self.json.line();
+        match next {
+            None => {}
+            Some(b'{') => self.out.truncated(line, || {
+                "another document follows, and its tests are not read".to_owned()
+            }),
+            Some(_) => self.out.warn(line, "trailing_content", "left it out", || {
                 "content after the document".to_owned()
-            });
+            }),
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ pub(super) struct Point {
     pub(super) dashed: bool,
     pub(super) description: String,
     pub(super) directive: Option<Directive>,
+    /// The line ends in ` {`: its subtest follows, unless the brace is of the name.
+    pub(super) braced: bool,
     /// `# time=1.5ms`, from node-tap.
     pub(super) time_ms: Option<u64>,
 }
@@ -113,7 +115,10 @@ fn point(text: &str) -> Option<Point> {
     };
     let dash = rest.strip_prefix("- ").or((rest == "-").then_some(""));
     let body = dash.unwrap_or(rest);
+    let opened = body.strip_suffix(" {");
+    let body = opened.unwrap_or(body);
     let mut point = Point {
+        braced: opened.is_some(),
         ok,
         number,
         dashed: dash.is_some(),

@@ -4,6 +4,7 @@
 //!   row where its children are, so that rows are what the tool counts as tests. It is a row when it failed for a reason of its
 //!   own: none of its children failed, or its diagnostics name another cause than them (node's `failureType`). Names of subtests
 //!   (`# Subtest: name`) make the suite of what stands below them.
+//!   vitest and older node-taps write it before its children, with a brace that is closed after them.
 //! * **Plans** are compared with the points of their level. Missing points are told as a warning; no rows are invented for them.
 //! * **Comments** belong to the point before them, and before the first point to that one. tape writes the name of a test as
 //!   a comment before its assertions; where a file is tape's, that is their suite.
@@ -12,6 +13,7 @@
 use std::io::BufRead;
 use std::sync::Arc;
 
+use super::level::{Level, Tape};
 use super::line::{Line, Point};
 use super::point::Told;
 use crate::reports::parse::error::ParseError;
@@ -40,6 +42,7 @@ pub(in crate::reports::parse) fn read<R: BufRead>(
         repairs: Repairs::at_line(1),
         levels: vec![Level::default()],
         pending: None,
+        brace: None,
         before: TextBuilder::new(limits.text_bytes),
         after: TextBuilder::new(limits.text_bytes),
         block: None,
@@ -62,6 +65,8 @@ struct Tap<'a> {
     levels: Vec<Level>,
     /// The last point, until it is known that nothing follows that belongs to it; with its level.
     pending: Option<(usize, Told)>,
+    /// The last line was a point that may open a subtest: only the next line tells a brace from the end of a name.
+    brace: Option<(usize, Point, u64)>,
     /// Comments before the first point.
     before: TextBuilder,
     /// Comments after the pending point.
@@ -75,30 +80,6 @@ struct Tap<'a> {
     /// No subtest was seen.
     flat: bool,
     line: u64,
-}
-
-#[derive(Default)]
-struct Level {
-    plan: Option<u64>,
-    points: u64,
-    /// Rows of the level and those below, and how many of them failed.
-    rows: u64,
-    failed: u64,
-    /// What its parent calls it.
-    name: Option<String>,
-    /// A subtest that was announced and has not come yet.
-    announced: Option<String>,
-    /// Rows of the subtest that has just ended: the next point sums it up.
-    below: Option<(u64, u64)>,
-}
-
-/// Whether comments are the names of tape's tests.
-enum Tape {
-    Unknown,
-    /// The file begins with a version; this is the last comment since.
-    Maybe(Option<String>),
-    Yes,
-    No,
 }
 
 impl Tap<'_> {
@@ -126,7 +107,14 @@ impl Tap<'_> {
         let content = text.trim_start_matches(' ');
         let indent = text.len() - content.len();
         let level = indent / INDENT;
-        match Line::new(content) {
+        let line = Line::new(content);
+        self.settle_brace(level)?;
+        match line {
+            Line::Point(point) if point.braced => self.brace = Some((level, point, self.line)),
+            Line::Other("}") if self.ends_brace(level) => {
+                self.flush()?;
+                self.close_to(level)?;
+            }
             Line::YamlStart
                 if self
                     .pending
@@ -165,7 +153,7 @@ impl Tap<'_> {
                     self.out.summary.properties.push(why);
                 }
             }
-            Line::Point(point) => self.point(level, point)?,
+            Line::Point(point) => self.point(level, point, self.line)?,
             Line::BailOut(reason) => self.bail_out(reason)?,
             Line::Subtest(name) => {
                 self.enter(level)?;
@@ -214,7 +202,7 @@ impl Tap<'_> {
         true
     }
 
-    fn point(&mut self, level: usize, point: Point) -> Result<(), Halt> {
+    fn point(&mut self, level: usize, point: Point, line: u64) -> Result<(), Halt> {
         self.enter(level)?;
         let heading = match &mut self.tape {
             Tape::Maybe(heading) => {
@@ -251,7 +239,7 @@ impl Tap<'_> {
         let output = self.before.finish();
         let told = Told {
             point,
-            line: self.line,
+            line,
             suite: self.suite(),
             place,
             block: None,
@@ -260,6 +248,33 @@ impl Tap<'_> {
         };
         self.pending = Some((level, told));
         Ok(())
+    }
+
+    /// The line after a point with a brace: deeper, and it is within the subtest; else the brace was of the name.
+    fn settle_brace(&mut self, next: usize) -> Result<(), Halt> {
+        let Some((level, mut point, line)) = self.brace.take() else {
+            return Ok(());
+        };
+        if next <= level {
+            point.description.push_str(" {");
+            return self.point(level, point, line);
+        }
+        self.enter(level)?;
+        self.tape = Tape::No;
+        let depth = self.levels.len();
+        self.levels[depth - 1].announced = Some(point.description.clone());
+        self.enter(depth)?;
+        match self.levels.get_mut(depth) {
+            Some(of) => of.opened_by = Some((point, line)),
+            // Too deep for a level of its own.
+            None => self.point(depth - 1, point, line)?,
+        }
+        Ok(())
+    }
+
+    fn ends_brace(&self, level: usize) -> bool {
+        let of = self.levels.get(level + 1);
+        of.is_some_and(|of| of.opened_by.is_some())
     }
 
     /// Goes to a level: the pending point is complete, deeper subtests have ended, a new one may begin.
@@ -290,6 +305,10 @@ impl Tap<'_> {
             of.rows += ended.rows;
             of.failed += ended.failed;
             of.below = Some((ended.rows, ended.failed));
+            if let Some((point, line)) = ended.opened_by {
+                self.point(self.levels.len() - 1, point, line)?;
+                self.flush()?;
+            }
         }
         Ok(())
     }
@@ -423,6 +442,7 @@ impl Tap<'_> {
     }
 
     fn finish(&mut self) -> Result<(), Halt> {
+        self.settle_brace(0)?;
         if self.block.is_some() {
             // As if the next line were outside.
             self.in_block("#");

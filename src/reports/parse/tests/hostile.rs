@@ -485,3 +485,37 @@ fn a_document_inside_a_case() {
     assert_eq!(told("truncated"), Some(2));
     assert_eq!(told("incomplete_case"), Some(2));
 }
+
+#[test]
+fn text_before_a_report() {
+    let check = |text: &[u8], line: u64| {
+        let (summary, case) = read_one(text);
+        assert_eq!(codes(&summary), ["text_before"]);
+        assert_eq!((case.name.as_str(), case.report_line), ("a", line));
+        assert_eq!(
+            detect(text),
+            None,
+            "a log in a folder of reports is no report"
+        );
+    };
+    check(
+        b"\n> shop@1.0.0 test\n> mocha --reporter xunit\n\n<testsuite><testcase name='a'/></testsuite>",
+        5,
+    );
+    check(
+        b"written to x.json\n{\"numTotalTests\":1,\"numFailedTests\":0,\"testResults\":[{\"assertionResults\":[{\"title\":\"a\",\"status\":\"passed\"}]}]}",
+        2,
+    );
+    check(
+        b"\xEF\xBB\xBF\xEF\xBB\xBF<testsuite><testcase name='a'/></testsuite>",
+        1,
+    );
+    for refused in [
+        "log\n<html>\n<testsuite><testcase name='a'/></testsuite>".replace("html", "!DOCTYPE html"),
+        "<html>\n<testsuite><testcase name='a'/></testsuite>".to_owned(),
+        "log\n<!DOCTYPE x [<!ENTITY a 'b'>]>\n<testsuite><testcase name='&a;'/></testsuite>"
+            .to_owned(),
+    ] {
+        assert!(read(refused.as_bytes()).is_err(), "{refused}");
+    }
+}

@@ -247,6 +247,24 @@ fn projects_of_playwright_are_tests_of_their_own() {
 }
 
 #[test]
+fn a_document_after_a_document() {
+    let one = r#"{"numTotalTests":1,"numFailedTests":0,"testResults":[{"assertionResults":[{"title":"a","status":"passed"}]}]}"#;
+    let check = |after: &str, code: &str, truncated: bool| {
+        let (summary, cases) = read(format!("{one}\n{after}").as_bytes()).expect("is a report");
+        assert_eq!((cases.len(), summary.truncated), (1, truncated), "{after}");
+        assert_eq!(codes(&summary), [code]);
+        assert_eq!(summary.warnings[0].line, 2);
+    };
+    check(
+        "npm error Lifecycle script failed",
+        "trailing_content",
+        false,
+    );
+    check("[ERROR] exit code 1", "trailing_content", false);
+    check(one, "truncated", true);
+}
+
+#[test]
 fn repeats_of_playwright_count_each() {
     // `repeatEach: 2`: a spec for each, of one title and line; the first fails for good, the second passes when tried again.
     let spec = |results: Value, status: &str| {

@@ -12,8 +12,8 @@ use zip::{CompressionMethod, ZipWriter};
 use super::corpus::Collected;
 use super::hostile::codes;
 use crate::reports::parse::{
-    Attempts, Limits, Outcome, ParseError, ParsedCase, Repeat, Summary, parse, parse_archive,
-    parse_seekable,
+    Attempts, Format, Limits, Outcome, ParseError, ParsedCase, Repeat, Summary, parse,
+    parse_archive, parse_as, parse_seekable,
 };
 
 const FOLDERS: [&str; 4] = ["go_test", "libtest", "tap", "allure"];
@@ -326,6 +326,33 @@ fn tap_lines() {
         false,
     );
     check("# Subtest: s\n    ok 1 - a\n", &[("s", "a", Passed)], true);
+    // As vitest and older node-taps write them: the point first, its subtest in braces.
+    check(
+        "TAP version 13\n1..3\nnot ok 1 - f # time=1ms {\n    1..2\n    not ok 1 - g # time=1ms {\n        1..2\n        ok 1 - a\n        not ok 2 - b\n            ---\n            error: x\n            ...\n    }\n    ok 2 - h # SKIP {\n        1..1\n        ok 1 - c # SKIP\n    }\n}\nnot ok 2 - broken\nok 3 - e {\n    1..1\n    ok 1 - d\n}\n",
+        &[
+            ("f > g", "a", Passed),
+            ("f > g", "b", Failed),
+            ("f > h", "c", Skipped),
+            ("", "broken", Failed),
+            ("e", "d", Passed),
+        ],
+        false,
+    );
+    check(
+        "1..1\nnot ok 1 - hook {\n    1..1\n    ok 1 - a # SKIP\n}\n",
+        &[("hook", "a", Skipped), ("", "hook", Failed)],
+        false,
+    );
+    check(
+        "1..2\nok 1 - parses {\nnot ok 2 - parses }\n",
+        &[("", "parses {", Passed), ("", "parses }", Failed)],
+        false,
+    );
+    check(
+        "1..1\nok 1 - f {\n    1..2\n    ok 1 - a\n",
+        &[("f", "a", Passed)],
+        true,
+    );
     // A block without an end, and one that is none.
     check(
         "1..2\nnot ok 1 - a\n  ---\n  message: m\nok 2 - b\n",
@@ -619,4 +646,24 @@ proptest! {
     ], 0..40)) {
         survives(format!("{head}{}", parts.concat()).as_bytes(), "lines");
     }
+}
+
+#[test]
+fn a_result_that_never_began() {
+    let outcome = |stage: &str| {
+        let text = format!(
+            r#"{{"uuid":"a","name":"td","fullName":"a#td","stage":"{stage}","statusDetails":{{}},"steps":[]}}"#
+        );
+        let mut collected = Collected::default();
+        let summary = parse_as(
+            Format::Allure,
+            text.as_bytes(),
+            &Limits::default(),
+            &mut collected,
+        )
+        .expect("is a result");
+        (collected.cases[0].outcome, codes(&summary).len())
+    };
+    assert_eq!(outcome("pending"), (Outcome::NotRun, 0));
+    assert_eq!(outcome("running"), (Outcome::Error, 1));
 }
