@@ -40,7 +40,7 @@ pub enum BuildsError {
     #[error("{0}")]
     Invalid(String),
     /// It is over already.
-    #[error("build {number} is {state} already")]
+    #[error("build {number} is over already: {state}")]
     Finished {
         /// Number.
         number: u64,

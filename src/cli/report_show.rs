@@ -176,8 +176,8 @@ fn draw_group(digest: &Digest, group: &FailureGroup, theme: &Theme) -> io::Resul
         let title = theme.paint(Colour::Bold, &title);
         out.push_str(&format!("{}  {title}\n", sign.paint(theme)));
         for number in group.tests.iter().take(NAMES) {
-            let test = &digest.tests[*number as usize];
-            out.push_str(&format!("    {}\n", fit(&clean(&test.display), 4, theme)));
+            let name = told_apart(digest, &digest.tests[*number as usize], group);
+            out.push_str(&format!("    {}\n", fit(&clean(&name), 4, theme)));
         }
         if many > NAMES {
             out.push_str(&format!("    and {} more\n", many - NAMES));
@@ -185,6 +185,17 @@ fn draw_group(digest: &Digest, group: &FailureGroup, theme: &Theme) -> io::Resul
     }
     out.push_str(&draw_failure(&digest.told(first)?, theme));
     Ok(out)
+}
+
+/// The test's name, with its report where another one of the group has the same name.
+fn told_apart(digest: &Digest, test: &Test, group: &FailureGroup) -> String {
+    let same = |number: &&u32| digest.tests[**number as usize].display == test.display;
+    let twins = group.tests.iter().take(NAMES).filter(same).count();
+    let row = test.decisive as usize;
+    match digest.files.iter().find(|file| file.rows.contains(&row)) {
+        Some(file) if twins > 1 => format!("{}  {}", test.display, file.name),
+        _ => test.display.clone(),
+    }
 }
 
 /// Where and why a test failed.
@@ -411,6 +422,21 @@ Warnings (2)
 1 failed, 2 errors, 2 passed, 1 skipped · 1 flaky · 2.7s
 "#;
         assert_eq!(drawn(&theme()), expected);
+    }
+
+    #[test]
+    fn equal_names_of_several_reports_are_told_apart() {
+        let mut reading = Reading::new();
+        for name in ["one.xml", "two.xml"] {
+            reading.read(name, XML.as_bytes()).unwrap();
+        }
+        let drawn = draw(&reading.finish().unwrap(), &theme()).unwrap();
+        let expected = "\
+✖ failed  2 tests fail alike
+    shop.Cart > adds  one.xml
+    shop.Cart > adds  two.xml
+";
+        assert!(drawn.contains(expected), "{drawn}");
     }
 
     #[test]
