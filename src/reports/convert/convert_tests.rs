@@ -318,3 +318,36 @@ fn attempts_that_are_only_claimed_take_no_room() {
         );
     }
 }
+
+#[test]
+fn a_failed_row_is_never_taken_back_by_its_neighbour() {
+    // Testhide's readers take rows of a spec file for attempts, of which the last counts.
+    let row = |outcome: Parsed| ParsedCase {
+        classname: "cart.spec.ts".to_owned(),
+        name: "adds".to_owned(),
+        file: Some("cart.spec.ts".to_owned()),
+        outcome,
+        message: (outcome == Parsed::Failed).then(|| "no".to_owned()),
+        repeat: Repeat::Row,
+        report_line: 1,
+        attempt: 1,
+        ..ParsedCase::default()
+    };
+    for order in [
+        [Parsed::Failed, Parsed::Passed],
+        [Parsed::Passed, Parsed::Failed],
+    ] {
+        let digest = digest_of(order.map(row).to_vec());
+        assert_eq!(digest.tests[0].outcome, Outcome::Failed);
+        for format in ALL {
+            let (text, _) = written_with_losses(&digest, format);
+            let again = read_again(&text, format);
+            let outcomes: Vec<_> = again
+                .tests
+                .iter()
+                .map(|test| (test.outcome, test.flaky))
+                .collect();
+            assert_eq!(outcomes, [(Outcome::Failed, false)], "{text}");
+        }
+    }
+}
