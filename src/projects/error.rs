@@ -14,9 +14,6 @@ pub enum ProjectsError {
     /// There is no such project for the caller, or it may not do this to it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The caller sees no project of this name or id.
-    #[error("there is no project `{0}`, or you may not see it")]
-    NotFound(String),
     /// A name or description that cannot be.
     #[error(transparent)]
     Invalid(#[from] BadProject),
@@ -31,7 +28,6 @@ impl From<ProjectsError> for ApiError {
         match error {
             ProjectsError::Storage(error) => error.into(),
             ProjectsError::Refused(refusal) => refusal.into(),
-            ProjectsError::NotFound(_) => Self::not_found("not_found", text),
             ProjectsError::Invalid(BadProject::Name) => Self::invalid("invalid_name", text),
             ProjectsError::Invalid(BadProject::Description) => {
                 Self::invalid("invalid_description", text)

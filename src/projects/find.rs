@@ -3,7 +3,7 @@
 use super::error::ProjectsError;
 use super::handle::Projects;
 use super::store;
-use crate::accounts::Principal;
+use crate::accounts::{Principal, Refusal, require};
 use testhide_protocol::ProjectId;
 use testhide_protocol::api::{Project, ProjectPermission};
 
@@ -19,7 +19,7 @@ impl Projects {
     /// The project that `text` means, by id or by name, if the caller may see it.
     ///
     /// # Errors
-    /// [`ProjectsError::NotFound`] when there is none or the caller may not see it.
+    /// [`Refusal::Invisible`] when there is none or the caller may not see it.
     pub fn resolve(&self, principal: &Principal, text: &str) -> Result<Project, ProjectsError> {
         let found = self.storage.read(|rtxn| {
             let id = match text.parse() {
@@ -30,8 +30,9 @@ impl Projects {
         });
         let project = found
             .map_err(ProjectsError::Storage)?
-            .filter(|project| principal.may(ProjectPermission::Read, project.id));
-        project.ok_or_else(|| ProjectsError::NotFound(text.chars().take(100).collect()))
+            .ok_or(Refusal::Invisible)?;
+        require(principal, ProjectPermission::Read, project.id)?;
+        Ok(project)
     }
 
     /// Up to `limit` of the projects that the caller may see after `after`, oldest first.
