@@ -4,7 +4,7 @@
 //! shows them.
 
 use super::model::CompactRow;
-use super::rules::{change, severity};
+use super::rules::{change, weight};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use testhide_protocol::TestId;
@@ -22,6 +22,7 @@ pub fn compare(base: &[CompactRow], head: &[CompactRow]) -> Comparison {
             outcome: row.outcome,
             duration_ms: row.duration_ms,
             at,
+            turn: 0,
         };
         fold((0..).zip(rows).map(one).collect())
     };
@@ -43,9 +44,11 @@ pub(super) struct Side {
     pub duration_ms: Option<u64>,
     /// Where it stands in its report.
     pub at: u32,
+    /// Which attempt of the test its report tells of.
+    pub turn: u32,
 }
 
-/// Brings results into the order of tests, one for each: the worst outcome, the longest duration, the first place.
+/// Brings results into the order of tests, one for each: the outcome that counts, the longest duration, the first place.
 pub(super) fn fold(mut rows: Vec<Side>) -> Vec<Side> {
     if !rows.is_sorted_by_key(|row| row.test) {
         rows.sort_by_key(|row| row.test);
@@ -54,8 +57,8 @@ pub(super) fn fold(mut rows: Vec<Side>) -> Vec<Side> {
         if next.test != kept.test {
             return false;
         }
-        if severity(next.outcome) > severity(kept.outcome) {
-            kept.outcome = next.outcome;
+        if weight(next.turn, next.outcome) > weight(kept.turn, kept.outcome) {
+            (kept.turn, kept.outcome) = (next.turn, next.outcome);
         }
         kept.duration_ms = kept.duration_ms.max(next.duration_ms);
         kept.at = kept.at.min(next.at);
@@ -386,6 +389,7 @@ mod tests {
                 outcome: row.outcome,
                 duration_ms: row.duration_ms,
                 at,
+                turn: 0,
             };
             fold((0..).zip(rows).map(one).collect())
         };

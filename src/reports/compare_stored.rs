@@ -25,25 +25,29 @@ const MOST_ASKED: usize = 100;
 const READERS: usize = 2;
 
 impl Reports {
-    /// The reports that a build is compared by: those of its last attempt that has any.
+    /// The reports that a build is compared by, and their attempt: those of its last attempt that has any.
     ///
     /// # Errors
     /// Failures of the store.
-    pub fn compared_of_build(&self, build: BuildId) -> Result<Vec<ReportId>, ReportsError> {
+    pub fn compared_of_build(&self, build: BuildId) -> Result<(u32, Vec<ReportId>), ReportsError> {
         let reports = self.storage.read(|rtxn| of_build(rtxn, build, None))?;
         let last = reports.last().map(|(attempt, _)| *attempt);
         let of_last = reports.iter().filter(|(attempt, _)| Some(*attempt) == last);
-        Ok(of_last.map(|(_, report)| *report).collect())
+        Ok((
+            last.unwrap_or_default(),
+            of_last.map(|(_, report)| *report).collect(),
+        ))
     }
 
-    /// What differs between two sets of reports. Lists are cut to a thousand tests each. Blocks for disk reads.
+    /// What differs between two sets of reports, each with the attempt of its tests that it tells of: of several results of a test the
+    /// last attempt in which it ran counts, and there the worst. Lists are cut to a thousand tests each. Blocks for disk reads.
     ///
     /// # Errors
     /// Failures of the store.
     pub fn compare_stored(
         &self,
-        base: &[ReportId],
-        head: &[ReportId],
+        base: &[(ReportId, u32)],
+        head: &[(ReportId, u32)],
     ) -> Result<Comparison, ReportsError> {
         let (base_side, head_side) = std::thread::scope(|scope| {
             let other = scope.spawn(|| self.side(base));
@@ -62,19 +66,20 @@ impl Reports {
     }
 
     /// The results of some reports, one a test; old names count as the test that they go on as.
-    fn side(&self, reports: &[ReportId]) -> Result<Vec<Side>, ReportsError> {
+    fn side(&self, reports: &[(ReportId, u32)]) -> Result<Vec<Side>, ReportsError> {
         self.storage.read(|rtxn| {
             let mut rows: Vec<Side> = Vec::new();
-            for report in reports {
+            for (report, turn) in reports {
                 let runs = runs_of_report(rtxn, *report)?;
                 rows.extend(runs.into_iter().map(|run| Side {
                     test: run.test,
                     outcome: run.outcome,
                     duration_ms: run.duration_ms,
                     at: run.row,
+                    turn: *turn,
                 }));
             }
-            if let Some(report) = reports.first()
+            if let Some((report, _)) = reports.first()
                 && let Some(origin) = history::origin_of_report(rtxn, *report)?
             {
                 let renamed = renamed_tests(rtxn, origin.project)?;
@@ -89,10 +94,10 @@ impl Reports {
     }
 
     /// The branch of the head and the place before which its history lies.
-    fn line(&self, head: &[ReportId]) -> Result<Option<(String, RunPlace)>, ReportsError> {
+    fn line(&self, head: &[(ReportId, u32)]) -> Result<Option<(String, RunPlace)>, ReportsError> {
         self.storage.read(|rtxn| {
             let mut line: Option<(String, RunPlace)> = None;
-            for report in head {
+            for (report, _) in head {
                 let place = place_of_report(rtxn, *report)?;
                 let origin = history::origin_of_report(rtxn, *report)?;
                 if let Some((place, origin)) = place.zip(origin)

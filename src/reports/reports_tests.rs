@@ -578,7 +578,13 @@ fn builds_are_listed_and_compared_by_their_last_attempt() {
     );
     let report = of(&head, failing);
     assert_eq!((report.build_number, report.attempt), (Some(2), Some(2)));
-    let of_build = |build| bench.reports.compared_of_build(build).unwrap();
+    let of_build = |build| {
+        let (_, reports) = bench.reports.compared_of_build(build).unwrap();
+        reports
+            .into_iter()
+            .map(|report| (report, 0))
+            .collect::<Vec<_>>()
+    };
     let found = bench
         .reports
         .compare_stored(&of_build(base.id), &of_build(head.id))

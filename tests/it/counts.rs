@@ -2,7 +2,7 @@
 
 use crate::support::{Case, TestServer, job_with_script, junit};
 use serde_json::json;
-use testhide_protocol::api::{Build, BuildState, Page, Report};
+use testhide_protocol::api::{Build, BuildState, Comparison, Page, Report};
 
 const TESTS: usize = 2_000;
 
@@ -126,4 +126,34 @@ async fn an_upload_does_not_wait_for_the_log_to_end() {
     let build = server.finished(1).await;
     assert_eq!((build.status, build.tests.passed), (BuildState::Passed, 4));
     agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comparison_counts_tests_as_their_builds_do() {
+    let server = TestServer::start().await;
+    let job = server.job("again", job_with_script("true")).await;
+    for _ in 0..2 {
+        server.trigger(&job, json!({})).await;
+    }
+    for (build, cases) in [
+        (1, [Case::Pass("adds"), Case::Pass("pays")]),
+        (2, [Case::Fail("adds", "boom"), Case::Fail("pays", "boom")]),
+        (2, [Case::Pass("adds"), Case::Fail("pays", "boom")]),
+    ] {
+        let path = format!("/builds/{build}/reports");
+        server
+            .root
+            .upload(&path, "application/xml", junit(&cases))
+            .await
+            .json();
+    }
+    let build: Build = server.root.get("/builds/2").await.ok();
+    assert_eq!((build.tests.passed, build.tests.failed), (1, 1));
+    let found: Comparison = server.root.get("/compare?base=1&head=2").await.ok();
+    let new: Vec<&str> = found
+        .new_failures
+        .iter()
+        .map(|test| test.display_name.as_str())
+        .collect();
+    assert!(new.len() == 1 && new[0].ends_with("pays"), "{new:?}");
 }

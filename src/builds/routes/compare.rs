@@ -48,16 +48,29 @@ pub(super) async fn compare(
 }
 
 impl Builds {
-    /// The reports that a build or a report stands for.
-    fn compared(&self, principal: &Principal, text: &str) -> Result<Vec<ReportId>, ApiError> {
+    /// The reports that a build or a report stands for, each with the attempt of its tests that it tells of.
+    fn compared(
+        &self,
+        principal: &Principal,
+        text: &str,
+    ) -> Result<Vec<(ReportId, u32)>, ApiError> {
         let missing = match self.resolve(principal, text) {
-            Ok(record) => return Ok(self.reports.compared_of_build(record.id)?),
+            Ok(record) => {
+                let (attempt, reports) = self.reports.compared_of_build(record.id)?;
+                let counted = self.counted(record.id, attempt)?;
+                let turn =
+                    |report: &ReportId| counted.get(report).map_or(0, |counted| counted.turn);
+                return Ok(reports
+                    .into_iter()
+                    .map(|report| (report, turn(&report)))
+                    .collect());
+            }
             Err(missing @ BuildsError::NotFound(_)) => missing,
             Err(error) => return Err(error.into()),
         };
         let Ok(report) = text.parse::<ReportId>() else {
             return Err(missing.into());
         };
-        Ok(vec![self.reports.resolve(principal, report)?.id])
+        Ok(vec![(self.reports.resolve(principal, report)?.id, 0)])
     }
 }
