@@ -429,7 +429,7 @@ async fn an_agent_that_calls_a_contradiction_passed_is_not_believed() {
     assert_eq!(
         build.reason.as_deref(),
         Some(
-            "step `tests` ended with exit code 1 (tests failed), but none of the 1 test it reported failed"
+            "step `tests` ended with exit code 1 (tests failed), but the 1 test it reported did not fail"
         )
     );
 }

@@ -143,7 +143,7 @@ def test_is_mended():
     let finding = only(&build, InconsistentExit);
     assert_eq!(
         finding.message,
-        "step `tests` ended with exit code 1 (tests failed), but none of the 1 test it reported failed"
+        "step `tests` ended with exit code 1 (tests failed), but the 1 test it reported did not fail"
     );
     lab.stop().await;
 }
