@@ -88,11 +88,12 @@ fn said(digest: &Digest, format: TargetFormat) -> Vec<Said> {
                 .chain([&told.last])
                 .map(|attempt| {
                     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-                    (
-                        as_written(attempt.outcome(), format),
-                        text(&attempt.said.message),
-                        text(&attempt.said.trace),
-                    )
+                    let outcome = as_written(attempt.outcome(), format);
+                    let (message, trace) = (text(&attempt.said.message), text(&attempt.said.trace));
+                    // A skip that only repeats its reason has no trace to whoever reads it.
+                    let repeats = outcome == Outcome::Skipped && trace.trim() == message.trim();
+                    let trace = if repeats { String::new() } else { trace };
+                    (outcome, message, trace)
                 })
                 .collect();
             // JUnit names a test that failed again by its first failure.
