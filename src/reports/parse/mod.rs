@@ -1,9 +1,10 @@
-//! Streaming parsers of test reports: Testhide's own dialect, JUnit XML and CTRF JSON.
+//! Streaming parsers of test reports in every [`Format`]: a folder each, one receiving end (`output`) for all.
 //!
 //! Everything here is pure: bytes in, cases and warnings out, no clock, no file, no store. What these modules promise:
 //!
-//! * **Constant memory.** One case is held at a time; texts are kept as head and tail, so a report of five gigabytes
-//!   costs a few megabytes, whatever its shape (one huge text, one huge attribute, a hundred thousand levels).
+//! * **Bounded memory.** One case is held at a time, or rows within a budget of at most 32 MiB where a format says late what they
+//!   belong to; texts are kept as head and tail. So a report of five gigabytes costs a few megabytes, whatever its shape (one
+//!   huge text, one huge attribute, a hundred thousand levels).
 //! * **Nothing is expanded.** A document type declaration ends the parse; entities other than XML's own five stay text.
 //! * **What can be read is read.** Illegal characters, wrong encodings, stray `<` and `&`, missing end tags and a cut tail
 //!   are repaired, and every repair is told as a warning. Only a file that is no report at all is an error.
@@ -13,7 +14,8 @@
 //! then tells apart attempts, rows and copies of one test. An archive of Allure results has to be jumped in: [`parse_seekable`]
 //! takes that and everything else.
 //!
-//! XML is read by a tokenizer of our own (`xml`): the usual readers buffer a whole text node or tag before anybody can
+//! `walk` reads documents of XML other than JUnit, `document` those of JSON, `input::Lines` what is read line by line. XML and JSON are
+//! read by tokenizers of our own: the usual readers buffer a whole text node or tag before anybody can
 //! look at its length, and stop at the first stray `&`.
 
 mod allure;
