@@ -4,13 +4,20 @@
 //! archive. Promises: what [`Storage::write`] or [`Volumes::append`] has answered `Ok` to is synced; a directory of a newer
 //! format or one that another process holds is refused before a byte is changed. No other module names redb.
 
+mod backend;
 pub mod backup;
 mod codec;
 mod database;
 mod disk;
 mod error;
 mod file;
+#[cfg(test)]
+mod full_tests;
+mod held;
 mod key;
+mod medium;
+#[cfg(test)]
+mod memory;
 mod open;
 mod table;
 mod thread;
@@ -26,6 +33,8 @@ pub use disk::{DiskGuard, DiskState, Floors};
 pub use error::StorageError;
 pub use file::{FileError, FileReader, FileWriter, StoredFile};
 pub use key::{Key, KeyBuilder, KeyReader};
+#[cfg(test)]
+pub(crate) use memory::{Dice, MemoryDisk, Room};
 pub use open::{FORMAT_VERSION, OpenOptions};
 pub use table::{Rows, Table, TableHandle, Transaction};
 pub use volumes::{VolumeRef, Volumes};
