@@ -297,9 +297,9 @@ impl Consumers {
             return Ok(Step::Moved(reached));
         };
         // A store that takes nothing now is not the event's fault.
-        if let Some(
-            StorageError::ReadOnly { .. } | StorageError::NoRoom { .. } | StorageError::Closing,
-        ) = error.downcast_ref::<StorageError>()
+        if error
+            .downcast_ref::<StorageError>()
+            .is_some_and(StorageError::is_temporary)
         {
             return Ok(Step::Failed);
         }

@@ -30,9 +30,9 @@ const META: Table<String, u64> = Table::new("meta");
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// The directory; made when it is missing.
-    pub dir: PathBuf,
+    dir: PathBuf,
     /// Free disk below which writes are refused.
-    pub floors: Floors,
+    floors: Floors,
     medium: Arc<dyn Medium>,
     quick_repair_above: u64,
     answers: Answers,
@@ -49,6 +49,13 @@ impl OpenOptions {
             quick_repair_above: QUICK_REPAIR_ABOVE,
             answers: Answers::default(),
         }
+    }
+
+    /// Refuses writes below these floors of free disk.
+    #[must_use]
+    pub fn floors(mut self, floors: Floors) -> Self {
+        self.floors = floors;
+        self
     }
 
     /// The directory `/data` of a disk in memory.

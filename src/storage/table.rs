@@ -1,6 +1,7 @@
 //! Typed tables: a name, a key type and a value type; reading and writing through transactions.
 
 use super::codec::Value;
+use super::doctor::TableCheck;
 use super::database::{ReadTxn, WriteTxn};
 use super::error::StorageError;
 use super::held::guarded;
@@ -26,6 +27,12 @@ impl<K: Key, V: Value> Table<K, V> {
             name,
             types: PhantomData,
         }
+    }
+
+    /// How somebody who does not know its types looks at its rows.
+    #[must_use]
+    pub const fn check(&self) -> TableCheck {
+        TableCheck::new::<K, V>(self.name)
     }
 
     /// Opens it for reading; a table that nobody wrote to is empty.

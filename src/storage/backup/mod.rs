@@ -17,9 +17,11 @@ mod write;
 mod writer;
 
 pub use archive::ARCHIVE_VERSION;
+pub(in crate::storage) use manifest::{table_name, volume_name};
 pub use manifest::{BackupFile, BackupOptions, Entry, Header, Manifest, Progress};
 pub use restore::restore;
 pub use salvage::{Damage, Missing, Salvaged, salvage};
 pub use target::is_unfinished_restore;
 pub use verify::verify;
 pub use write::write;
+pub(in crate::storage) use writer::ArchiveWriter;

@@ -1,0 +1,277 @@
+//! Use case: look at a whole directory and say what is damaged.
+
+use super::check::TableCheck;
+use super::found::{Damage, Examination, FileFound};
+use super::rows::{table_names, walk};
+use crate::kit::to_hex;
+use crate::storage::backup::{Progress, is_unfinished_restore};
+use crate::storage::database::ReadTxn;
+use crate::storage::error::StorageError;
+use crate::storage::held::HeldDatabase;
+use crate::storage::medium::{FileSystem, Medium};
+use crate::storage::open::{STATE, STATE_CACHE, format_of};
+use crate::storage::volumes::{BYTES, VolumeFile, VolumeRef, numbers_in, read_checked, volume_path};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a data directory may hold besides its store.
+const KNOWN: &[&str] = &[STATE, "volumes", "index", "keys", "models", "lost+found"];
+
+/// Looks at the directory `dir` of a stopped server: the structure of each file, every row of each of `tables`, and every byte that a row
+/// refers to. Nothing is changed. Blocks for as long as reading everything takes.
+///
+/// # Errors
+/// [`StorageError::Locked`] while a process holds the directory, [`StorageError::UnfinishedRestore`], and an I/O error when there is no
+/// store in it. Damage is no error but the answer.
+pub fn examine(
+    dir: &Path,
+    tables: &[TableCheck],
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Examination, StorageError> {
+    if is_unfinished_restore(dir) {
+        return Err(StorageError::UnfinishedRestore(dir.to_owned()));
+    }
+    let mut found = examine_on(&FileSystem, dir, tables, progress)?;
+    found.disk_free_bytes = rustix::fs::statvfs(dir)
+        .ok()
+        .map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+    Ok(found)
+}
+
+pub(in crate::storage) fn examine_on(
+    medium: &dyn Medium,
+    dir: &Path,
+    tables: &[TableCheck],
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Examination, StorageError> {
+    let path = dir.join(STATE);
+    if !medium.exists(&path) {
+        let source = io::Error::new(io::ErrorKind::NotFound, "there is no `state.redb` in it");
+        return Err(StorageError::io("open data directory", dir, source));
+    }
+    let mut examiner = Examiner {
+        medium,
+        dir,
+        found: Examination::default(),
+        volumes: BTreeMap::new(),
+        done_bytes: 0,
+        progress,
+    };
+    // Before anything else, so that a directory in use is not read for an hour first.
+    examiner.structure(STATE, &path)?;
+    examiner.volume_files()?;
+    examiner.state(&path, tables)?;
+    examiner.leftovers()?;
+    let mut found = examiner.found;
+    found.whole = found.damage.is_empty();
+    Ok(found)
+}
+
+struct Examiner<'a> {
+    medium: &'a dyn Medium,
+    dir: &'a Path,
+    found: Examination,
+    /// Volumes that can be opened.
+    volumes: BTreeMap<u32, VolumeFile>,
+    done_bytes: u64,
+    progress: &'a mut dyn FnMut(Progress<'_>),
+}
+
+impl Examiner<'_> {
+    /// Lets redb check every page of a file.
+    fn structure(&mut self, name: &str, path: &Path) -> Result<(), StorageError> {
+        let looked = HeldDatabase::look(self.medium, path, self.dir, STATE_CACHE);
+        let checked = match looked {
+            Ok(mut database) => {
+                let bytes = database.bytes();
+                (bytes, database.check())
+            }
+            Err(error @ StorageError::Locked(_)) => return Err(error),
+            Err(error) => (0, Err(error)),
+        };
+        let (bytes, checked) = checked;
+        self.found.files.push(FileFound {
+            name: name.to_owned(),
+            bytes,
+            whole: checked.is_ok(),
+        });
+        if let Err(error) = checked {
+            self.found.add(Damage::of_file(name, plain(&error)));
+        }
+        self.advance(name, bytes);
+        Ok(())
+    }
+
+    fn volume_files(&mut self) -> Result<(), StorageError> {
+        let dir = self.dir.join("volumes");
+        let numbers = match numbers_in(self.medium, &dir) {
+            Ok(numbers) => numbers,
+            Err(error) => {
+                self.found.add(Damage::of_file("volumes", error));
+                return Ok(());
+            }
+        };
+        for number in numbers {
+            let path = volume_path(&dir, number);
+            self.structure(&name_of(number), &path)?;
+            // One that cannot be opened was said to be damaged just now.
+            if let Ok(file) = VolumeFile::look(self.medium, &path) {
+                self.volumes.insert(number, file);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every row of every table.
+    fn state(&mut self, path: &Path, tables: &[TableCheck]) -> Result<(), StorageError> {
+        // What cannot be opened is in the list already.
+        let Ok(database) = HeldDatabase::look(self.medium, path, self.dir, STATE_CACHE) else {
+            return Ok(());
+        };
+        let rtxn = database.begin_read()?;
+        let names = match table_names(&rtxn) {
+            Ok(names) => names,
+            Err(error) => {
+                self.found.add(Damage::of_file(STATE, plain(&error)));
+                return Ok(());
+            }
+        };
+        for name in names {
+            let Some(check) = tables.iter().find(|check| check.name() == name) else {
+                if name != "meta" {
+                    let note = format!("table `{name}` is not known to this version");
+                    self.found.notes.push(note);
+                }
+                self.walk_unknown(&rtxn, &name);
+                continue;
+            };
+            self.table(&rtxn, check);
+        }
+        match format_of(&ReadTxn(rtxn)) {
+            Ok(Some(format)) => self.found.format = Some(format),
+            Ok(None) => self.found.add(Damage::of_table(STATE, "meta", "the format is missing")),
+            Err(error) => self.found.add(Damage::of_table(STATE, "meta", plain(&error))),
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, rtxn: &redb::ReadTransaction, check: &TableCheck) {
+        let walked = walk(rtxn, check.name(), |key, value| {
+            match check.look(key, value) {
+                Ok(places) => {
+                    for place in places {
+                        self.follow(check, key, &place);
+                    }
+                }
+                Err(what) => self.found.add(Damage::of_row(
+                    STATE,
+                    check.name(),
+                    check.show(key),
+                    format!("the row cannot be read: {what}"),
+                )),
+            }
+            Ok::<_, std::convert::Infallible>(())
+        });
+        let Ok(walked) = walked;
+        self.walked(check.name(), &walked);
+    }
+
+    fn walk_unknown(&mut self, rtxn: &redb::ReadTransaction, name: &str) {
+        let walked = walk(rtxn, name, |_, _| Ok::<_, std::convert::Infallible>(()));
+        let Ok(walked) = walked;
+        self.walked(name, &walked);
+    }
+
+    fn walked(&mut self, table: &str, walked: &super::rows::Walked) {
+        self.found.rows += walked.rows;
+        if let Some(error) = &walked.damage {
+            let missing = match walked.missing() {
+                Some(missing) => format!("{missing} rows cannot be reached"),
+                None => "some rows cannot be reached".to_owned(),
+            };
+            let what = format!("{missing}: {}", plain(error));
+            self.found.add(Damage::of_table(STATE, table, what));
+        } else if walked.missing().is_none_or(|missing| missing > 0) {
+            let what = "the number of rows is wrong";
+            self.found.add(Damage::of_table(STATE, table, what));
+        }
+    }
+
+    /// Reads the bytes that a row refers to.
+    fn follow(&mut self, check: &TableCheck, key: &[u8], place: &VolumeRef) {
+        self.found.references += 1;
+        self.found.referred_bytes += u64::from(place.len);
+        let read = match self.volumes.get(&place.volume) {
+            Some(file) => read_checked(file, place).map(drop),
+            None => Err(StorageError::corrupt("volumes", "the file is missing or cannot be opened")),
+        };
+        if let Err(error) = read {
+            let damage = Damage::of_row(
+                &name_of(place.volume),
+                check.name(),
+                check.show(key),
+                format!("bytes that the row refers to: {}", plain(&error)),
+            );
+            self.found.add(damage);
+        }
+        self.advance(check.name(), u64::from(place.len));
+    }
+
+    /// Names that a directory in use does not have.
+    fn leftovers(&mut self) -> Result<(), StorageError> {
+        let list = |dir: &Path| {
+            let names = self.medium.list(dir);
+            names.map_err(|source| StorageError::io("list", dir, source))
+        };
+        let known: BTreeSet<&str> = KNOWN.iter().copied().collect();
+        let mut left: Vec<PathBuf> = Vec::new();
+        for name in list(self.dir)? {
+            if !known.contains(name.as_str()) {
+                left.push(PathBuf::from(name));
+            }
+        }
+        for name in list(&self.dir.join("volumes")).unwrap_or_default() {
+            let stem = name.strip_suffix(".redb");
+            if stem.and_then(|stem| stem.parse::<u32>().ok()).is_none() {
+                left.push(Path::new("volumes").join(name));
+            }
+        }
+        left.sort();
+        for path in left {
+            let note = format!("`{}` does not belong to the store", path.display());
+            self.found.notes.push(note);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, entry: &str, bytes: u64) {
+        self.done_bytes += bytes;
+        (self.progress)(Progress {
+            entry,
+            done_bytes: self.done_bytes,
+            total_bytes: None,
+        });
+    }
+}
+
+/// What went wrong, without the words that every failure of the store begins with.
+pub(super) fn plain(error: &StorageError) -> String {
+    match error {
+        StorageError::Corrupt { what, .. } => what.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A volume's name in the directory.
+pub(super) fn name_of(number: u32) -> String {
+    format!("volumes/{number:04}.redb")
+}
+
+/// The key of a volume's row, as a person reads it: the position of its first byte.
+pub(super) fn position_of(key: &[u8]) -> String {
+    <[u8; 8]>::try_from(key).map_or_else(|_| to_hex(key), |bytes| u64::from_be_bytes(bytes).to_string())
+}
+
+/// The one table of a volume.
+pub(super) const VOLUME_TABLE: &str = BYTES;
