@@ -24,7 +24,13 @@ pub(super) const STATE: &str = "state.redb";
 pub(super) const STATE_CACHE: usize = 24 * 1024 * 1024;
 
 /// The directory's format; the one row that every version must be able to read.
-const META: Table<String, u64> = Table::new("meta");
+const META: Table<String, u64> = Table::new(META_TABLE);
+
+/// The name of that table.
+pub(super) const META_TABLE: &str = "meta";
+
+/// The key of that row.
+pub(super) const FORMAT_KEY: &str = "format";
 
 /// How to open a data directory.
 #[derive(Debug, Clone)]
@@ -146,8 +152,8 @@ fn refuse_newer(medium: &dyn Medium, path: &Path, dir: &Path) -> Result<(), Stor
 }
 
 /// The format of a directory's state; `None` before it was first written.
-pub(super) fn format_of(rtxn: &ReadTxn) -> Result<Option<u32>, StorageError> {
-    let version = META.read(rtxn)?.get(&"format".to_owned())?;
+fn format_of(rtxn: &ReadTxn) -> Result<Option<u32>, StorageError> {
+    let version = META.read(rtxn)?.get(&FORMAT_KEY.to_owned())?;
     Ok(version.map(|version| u32::try_from(version).unwrap_or(u32::MAX)))
 }
 
@@ -180,7 +186,7 @@ fn bring_up_to_date(database: &HeldDatabase, dir: &Path) -> Result<(), StorageEr
 
 pub(super) fn set_format(wtxn: &WriteTxn, version: u32) -> Result<(), StorageError> {
     META.write(wtxn)?
-        .put(&"format".to_owned(), &u64::from(version))
+        .put(&FORMAT_KEY.to_owned(), &u64::from(version))
 }
 
 #[cfg(test)]

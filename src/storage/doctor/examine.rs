@@ -2,14 +2,14 @@
 
 use super::check::TableCheck;
 use super::found::{Damage, Examination, FileFound};
-use super::rows::{table_names, walk};
+use super::pages::{Commit, Pages, Walked};
 use crate::kit::to_hex;
 use crate::storage::backup::{Progress, is_unfinished_restore};
-use crate::storage::database::ReadTxn;
+use crate::storage::codec::Value;
 use crate::storage::error::StorageError;
 use crate::storage::held::HeldDatabase;
 use crate::storage::medium::{FileSystem, Medium};
-use crate::storage::open::{STATE, STATE_CACHE, format_of};
+use crate::storage::open::{FORMAT_KEY, META_TABLE, STATE, STATE_CACHE};
 use crate::storage::volumes::{BYTES, VolumeFile, VolumeRef, numbers_in, read_checked, volume_path};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -125,76 +125,68 @@ impl Examiner<'_> {
 
     /// Reads every row of every table.
     fn state(&mut self, path: &Path, tables: &[TableCheck]) -> Result<(), StorageError> {
-        // What cannot be opened is in the list already.
-        let Ok(database) = HeldDatabase::look(self.medium, path, self.dir, STATE_CACHE) else {
-            return Ok(());
-        };
-        let rtxn = database.begin_read()?;
-        let names = match table_names(&rtxn) {
-            Ok(names) => names,
-            Err(error) => {
-                self.found.add(Damage::of_file(STATE, plain(&error)));
+        let pages = open_pages(self.medium, path, self.dir)?;
+        let commit = match choose(&pages) {
+            Ok(chosen) => {
+                self.found.notes.extend(chosen.note);
+                chosen.commit
+            }
+            Err(what) => {
+                self.found.add(Damage::of_file(STATE, what));
                 return Ok(());
             }
         };
-        for name in names {
-            let Some(check) = tables.iter().find(|check| check.name() == name) else {
-                if name != "meta" {
-                    let note = format!("table `{name}` is not known to this version");
-                    self.found.notes.push(note);
-                }
-                self.walk_unknown(&rtxn, &name);
-                continue;
-            };
-            self.table(&rtxn, check);
+        let (found, walked) = pages.tables(&commit);
+        if let Some(lost) = walked.lost() {
+            let what = format!("of the list of tables {lost}");
+            self.found.add(Damage::of_file(STATE, what));
         }
-        match format_of(&ReadTxn(rtxn)) {
-            Ok(Some(format)) => self.found.format = Some(format),
-            Ok(None) => self.found.add(Damage::of_table(STATE, "meta", "the format is missing")),
-            Err(error) => self.found.add(Damage::of_table(STATE, "meta", plain(&error))),
+        for table in &found {
+            let check = tables.iter().find(|check| check.name() == table.name);
+            if check.is_none() && table.name != META_TABLE {
+                let note = format!("table `{}` is not known to this version", table.name);
+                self.found.notes.push(note);
+            }
+            let walked = pages.walk(table, |key, value| {
+                match check {
+                    Some(check) => self.row(check, key, value),
+                    None if table.name == META_TABLE && key == FORMAT_KEY.as_bytes() => {
+                        let format = u64::decode(value).ok();
+                        self.found.format = format.and_then(|format| format.try_into().ok());
+                    }
+                    None => {}
+                }
+                Ok::<_, StorageError>(())
+            })?;
+            self.walked(&table.name, &walked);
+        }
+        if self.found.format.is_none() {
+            let what = "the format is missing";
+            self.found.add(Damage::of_table(STATE, META_TABLE, what));
         }
         Ok(())
     }
 
-    fn table(&mut self, rtxn: &redb::ReadTransaction, check: &TableCheck) {
-        let walked = walk(rtxn, check.name(), |key, value| {
-            match check.look(key, value) {
-                Ok(places) => {
-                    for place in places {
-                        self.follow(check, key, &place);
-                    }
+    fn row(&mut self, check: &TableCheck, key: &[u8], value: &[u8]) {
+        match check.look(key, value) {
+            Ok(places) => {
+                for place in places {
+                    self.follow(check, key, &place);
                 }
-                Err(what) => self.found.add(Damage::of_row(
-                    STATE,
-                    check.name(),
-                    check.show(key),
-                    format!("the row cannot be read: {what}"),
-                )),
             }
-            Ok::<_, std::convert::Infallible>(())
-        });
-        let Ok(walked) = walked;
-        self.walked(check.name(), &walked);
+            Err(what) => self.found.add(Damage::of_row(
+                STATE,
+                check.name(),
+                check.show(key),
+                format!("the row cannot be read: {what}"),
+            )),
+        }
     }
 
-    fn walk_unknown(&mut self, rtxn: &redb::ReadTransaction, name: &str) {
-        let walked = walk(rtxn, name, |_, _| Ok::<_, std::convert::Infallible>(()));
-        let Ok(walked) = walked;
-        self.walked(name, &walked);
-    }
-
-    fn walked(&mut self, table: &str, walked: &super::rows::Walked) {
+    fn walked(&mut self, table: &str, walked: &Walked) {
         self.found.rows += walked.rows;
-        if let Some(error) = &walked.damage {
-            let missing = match walked.missing() {
-                Some(missing) => format!("{missing} rows cannot be reached"),
-                None => "some rows cannot be reached".to_owned(),
-            };
-            let what = format!("{missing}: {}", plain(error));
-            self.found.add(Damage::of_table(STATE, table, what));
-        } else if walked.missing().is_none_or(|missing| missing > 0) {
-            let what = "the number of rows is wrong";
-            self.found.add(Damage::of_table(STATE, table, what));
+        if let Some(lost) = walked.lost() {
+            self.found.add(Damage::of_table(STATE, table, lost));
         }
     }
 
@@ -253,6 +245,53 @@ impl Examiner<'_> {
             total_bytes: None,
         });
     }
+}
+
+/// Opens a file to read it page by page.
+pub(super) fn open_pages(
+    medium: &dyn Medium,
+    path: &Path,
+    dir: &Path,
+) -> Result<Pages, StorageError> {
+    let opened = medium.open_to_read(path).and_then(Pages::new);
+    opened.map_err(|source| {
+        if source.kind() == io::ErrorKind::WouldBlock {
+            return StorageError::Locked(dir.to_owned());
+        }
+        StorageError::io("open", path, source)
+    })
+}
+
+/// The commit to read, and what is to be said about the choice.
+pub(super) struct Chosen {
+    pub(super) commit: Commit,
+    pub(super) note: Option<String>,
+}
+
+/// The newest commit; the one before it where the next start would go back to that.
+pub(super) fn choose(pages: &Pages) -> Result<Chosen, String> {
+    let head = pages.head()?;
+    let mut commits = head.commits.iter();
+    let newest = *commits.next().ok_or("no commit of it can be read")?;
+    let mut chosen = Chosen {
+        commit: newest,
+        note: None,
+    };
+    if head.is_unclean && !head.is_two_phase {
+        if head.has_damaged_slot {
+            let note = "`state.redb` knows only one of its last two commits: the last one may be lost";
+            chosen.note = Some(note.to_owned());
+        } else if let Some(older) = commits.next()
+            && !pages.is_whole(&newest)
+            && pages.is_whole(older)
+        {
+            chosen.commit = *older;
+            let note = "the last commit of `state.redb` is not whole and the next start goes back to the one before: as it should be after \
+                        a power cut in the middle of a commit, damage otherwise";
+            chosen.note = Some(note.to_owned());
+        }
+    }
+    Ok(chosen)
 }
 
 /// What went wrong, without the words that every failure of the store begins with.

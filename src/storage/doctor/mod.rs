@@ -1,12 +1,12 @@
 //! A stopped server's directory, looked at to the last byte, and what is whole of a damaged one.
 //!
-//! Promises: nothing here changes a byte of the directory; every page that redb uses is checked against its checksum, every row is
-//! read by the table that owns it, and every byte that a row refers to is checked against its hash.
+//! Promises: nothing here changes a byte of the directory; every page in use is checked against its checksum, every row is read by
+//! the table that owns it, and every byte that a row refers to is checked against its hash. A damaged page loses its own rows and no others.
 
 mod check;
 mod examine;
 mod found;
-mod rows;
+mod pages;
 mod salvage;
 
 pub use check::TableCheck;

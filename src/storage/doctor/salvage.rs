@@ -1,9 +1,9 @@
 //! Use case: write a backup of all that can be read of a damaged directory, and say what is missing.
 
 use super::check::TableCheck;
-use super::examine::{VOLUME_TABLE, name_of, plain, position_of};
+use super::examine::{VOLUME_TABLE, choose, name_of, open_pages, position_of};
 use super::found::Damage;
-use super::rows::{Walked, table_names, walk};
+use super::pages::Walked;
 use crate::storage::FORMAT_VERSION;
 use crate::storage::backup::{
     ArchiveWriter, BackupOptions, Header, Manifest, Progress, is_unfinished_restore, table_name,
@@ -11,9 +11,8 @@ use crate::storage::backup::{
 };
 use crate::storage::codec::Value;
 use crate::storage::error::StorageError;
-use crate::storage::held::HeldDatabase;
 use crate::storage::medium::{FileSystem, Medium};
-use crate::storage::open::{STATE, STATE_CACHE};
+use crate::storage::open::{FORMAT_KEY, META_TABLE, STATE};
 use crate::storage::volumes::{numbers_in, volume_path};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -59,9 +58,12 @@ pub(in crate::storage) fn salvage_on(
         let source = io::Error::new(io::ErrorKind::NotFound, "there is no `state.redb` in it");
         return Err(StorageError::io("open data directory", dir, source));
     }
-    let database = HeldDatabase::look(medium, &path, dir, STATE_CACHE)?;
-    let rtxn = database.begin_read()?;
-    let names = table_names(&rtxn)?;
+    let pages = open_pages(medium, &path, dir)?;
+    let chosen = choose(&pages).map_err(|what| StorageError::corrupt(STATE, what))?;
+    let (found, walked) = pages.tables(&chosen.commit);
+    if found.is_empty() {
+        return Err(StorageError::corrupt(STATE, "no table of it can be read"));
+    }
     let header = Header {
         testhide: env!("CARGO_PKG_VERSION").to_owned(),
         storage_format: FORMAT_VERSION,
@@ -70,65 +72,64 @@ pub(in crate::storage) fn salvage_on(
     };
     let mut archive = ArchiveWriter::start(header, out, progress)?;
     let mut missing = Vec::new();
-    for name in names {
-        let entry = table_name(&name);
-        let check = tables.iter().find(|check| check.name() == name);
-        let walked = walk(&rtxn, &name, |key, value| {
+    if let Some(note) = chosen.note {
+        missing.push(Damage::of_file(STATE, note));
+    }
+    if let Some(lost) = walked.lost() {
+        missing.push(Damage::of_file(STATE, format!("of the list of tables {lost}")));
+    }
+    for table in &found {
+        let entry = table_name(&table.name);
+        let check = tables.iter().find(|check| check.name() == table.name);
+        let walked = pages.walk(table, |key, value| {
             match check.map(|check| (check, check.look(key, value))) {
                 Some((check, Err(what))) => {
-                    missing.push(Damage::of_row(STATE, &name, check.show(key), what));
+                    missing.push(Damage::of_row(STATE, &table.name, check.show(key), what));
                     Ok(())
                 }
                 _ => archive.row(&entry, key, value),
             }
         })?;
-        if name == "meta" && walked.rows == 0 {
-            // The number that opening needs; it is the same in every directory that this version wrote.
-            archive.row(&entry, b"format", &u64::from(FORMAT_VERSION).encode())?;
+        if table.name == META_TABLE && walked.rows == 0 {
+            // Without it nothing opens; this version writes no other.
+            let format = u64::from(FORMAT_VERSION).encode();
+            archive.row(&entry, FORMAT_KEY.as_bytes(), &format)?;
         }
         archive.end_entry(&entry)?;
-        missing.extend(lost(STATE, &name, &walked));
+        missing.extend(lost(STATE, &table.name, &walked));
     }
     let volumes = dir.join("volumes");
     for number in numbers_in(medium, &volumes).unwrap_or_default() {
+        let entry = volume_name(number);
         let file = name_of(number);
-        let looked = HeldDatabase::look(medium, &volume_path(&volumes, number), dir, STATE_CACHE);
-        let read = looked.and_then(|database| Ok((database.begin_read()?, database)));
-        let (rtxn, _database) = match read {
-            Ok(read) => read,
-            Err(error @ StorageError::Locked(_)) => return Err(error),
-            Err(error) => {
-                missing.push(Damage::of_file(&file, plain(&error)));
+        let pages = open_pages(medium, &volume_path(&volumes, number), dir)?;
+        let commit = match choose(&pages) {
+            Ok(chosen) => chosen.commit,
+            Err(what) => {
+                missing.push(Damage::of_file(&file, what));
                 continue;
             }
         };
-        // A volume that nobody appended to yet has no table.
-        if table_names(&rtxn).is_ok_and(|names| names.is_empty()) {
-            archive.end_entry(&volume_name(number))?;
-            continue;
-        }
-        let entry = volume_name(number);
-        let walked = walk(&rtxn, VOLUME_TABLE, |key, value| {
-            if key.len() == 8 {
-                archive.row(&entry, key, value)
-            } else {
+        let (found, walked) = pages.tables(&commit);
+        missing.extend(lost(&file, VOLUME_TABLE, &walked));
+        if let Some(table) = found.iter().find(|table| table.name == VOLUME_TABLE) {
+            let walked = pages.walk(table, |key, value| {
+                if key.len() == 8 {
+                    return archive.row(&entry, key, value);
+                }
                 let what = "the position cannot be read";
                 missing.push(Damage::of_row(&file, VOLUME_TABLE, position_of(key), what));
                 Ok(())
-            }
-        })?;
+            })?;
+            missing.extend(lost(&file, VOLUME_TABLE, &walked));
+        }
         archive.end_entry(&entry)?;
-        missing.extend(lost(&file, VOLUME_TABLE, &walked));
     }
     let manifest = archive.finish()?;
     Ok(Salvaged { manifest, missing })
 }
 
 fn lost(file: &str, table: &str, walked: &Walked) -> Option<Damage> {
-    let error = walked.damage.as_ref()?;
-    let rows = match walked.missing() {
-        Some(rows) => format!("{rows} rows"),
-        None => "rows, nobody can say how many".to_owned(),
-    };
-    Some(Damage::of_table(file, table, format!("{rows}: {}", plain(error))))
+    let lost = walked.lost()?;
+    Some(Damage::of_table(file, table, lost))
 }
