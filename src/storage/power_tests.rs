@@ -6,8 +6,8 @@
 //!
 //! `TESTHIDE_POWER_STEPS` is the length of the trace (300 unless told), `TESTHIDE_POWER_CUTS` the number of cuts by dice at each step (2).
 
-use super::memory::{Change, Dice, MemoryDisk, Platter, Step, torn};
-use super::{OpenOptions, Storage, StorageError, Table, VolumeRef, Volumes};
+use super::memory::{Change, Platter, Step, torn};
+use super::{Dice, MemoryDisk, OpenOptions, Storage, StorageError, Table, VolumeRef, Volumes};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -28,15 +28,26 @@ fn number_from(name: &str, default: usize) -> usize {
 
 /// Bytes that belong to a number: a hash of it, long enough for several pages now and then.
 fn bytes_of(number: u64) -> Vec<u8> {
-    let len = if number % 7 == 0 { 9_000 } else { 300 + number as usize % 900 };
+    let len = if number % 7 == 0 {
+        9_000
+    } else {
+        300 + number as usize % 900
+    };
     let mut bytes = vec![0; len];
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&number.to_be_bytes()).finalize_xof().fill(&mut bytes);
+    hasher
+        .update(&number.to_be_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 
 /// One write: the next number, its row, the count, an old row away; of every third the place of bytes, too.
-async fn write_one(storage: Storage, volumes: Volumes, with_bytes: bool) -> Result<u64, StorageError> {
+async fn write_one(
+    storage: Storage,
+    volumes: Volumes,
+    with_bytes: bool,
+) -> Result<u64, StorageError> {
     let place = if with_bytes {
         let bytes = bytes_of(1_000_000);
         let place = volumes.append(vec![Bytes::from(bytes)]).await?[0];
@@ -107,11 +118,18 @@ fn check_left(
         .unwrap_or_else(|error| panic!("{what}: does not open: {error}"));
     let found = storage.read(|rtxn| {
         let count = COUNT.read(rtxn)?.get(&0)?.unwrap_or_default();
-        assert!(count >= acknowledged, "{what}: {acknowledged} was acknowledged, {count} is there");
+        assert!(
+            count >= acknowledged,
+            "{what}: {acknowledged} was acknowledged, {count} is there"
+        );
         let rows: Vec<(u64, Vec<u8>)> = ROWS.read(rtxn)?.all()?.collect::<Result<_, _>>()?;
         let first = count.saturating_sub(KEPT) + 1;
         let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
-        assert_eq!(numbers, (first..=count).collect::<Vec<_>>(), "{what}: not a prefix");
+        assert_eq!(
+            numbers,
+            (first..=count).collect::<Vec<_>>(),
+            "{what}: not a prefix"
+        );
         for (number, bytes) in rows {
             assert!(bytes == bytes_of(number), "{what}: row {number}");
         }
@@ -134,7 +152,11 @@ fn check_left(
         ROWS.write(wtxn)?.put(&number, &bytes_of(number))?;
         Ok::<_, StorageError>(number)
     });
-    assert_eq!(next.unwrap_or_else(|error| panic!("{what}: {error}")), found + 1, "{what}");
+    assert_eq!(
+        next.unwrap_or_else(|error| panic!("{what}: {error}")),
+        found + 1,
+        "{what}"
+    );
     found
 }
 
@@ -155,12 +177,17 @@ impl Cut {
     fn apply(self, platter: &Platter) -> Vec<u8> {
         let count = platter.pending.len();
         let in_order: Vec<usize> = (0..count).collect();
-        let is_start = |number: usize| matches!(&platter.pending[number], Change::Write { offset: 0, .. });
+        let is_start =
+            |number: usize| matches!(&platter.pending[number], Change::Write { offset: 0, .. });
         match self {
             Self::Nothing => torn(platter, &in_order, |_, _| false),
             Self::All => torn(platter, &in_order, |_, _| true),
-            Self::AllBut(late) => torn(platter, &in_order, |number, _| number != late % count.max(1)),
-            Self::Only(early) => torn(platter, &in_order, |number, _| number == early % count.max(1)),
+            Self::AllBut(late) => torn(platter, &in_order, |number, _| {
+                number != late % count.max(1)
+            }),
+            Self::Only(early) => torn(platter, &in_order, |number, _| {
+                number == early % count.max(1)
+            }),
             Self::NotTheStart => torn(platter, &in_order, |number, _| !is_start(number)),
             Self::OnlyTheStart => torn(platter, &in_order, |number, _| is_start(number)),
             Self::Dice(seed) => {
@@ -186,14 +213,21 @@ fn cuts_at(step: usize, pending: usize, by_dice: usize) -> Vec<Cut> {
 }
 
 /// Cuts the power at every step and checks every case; says how many there were.
-fn cut_everywhere(options: impl Fn(&MemoryDisk) -> OpenOptions + Copy, steps: usize, by_dice: usize) -> (usize, usize) {
+fn cut_everywhere(
+    options: impl Fn(&MemoryDisk) -> OpenOptions + Copy,
+    steps: usize,
+    by_dice: usize,
+) -> (usize, usize) {
     let (trace, acknowledged) = record(options, steps);
     let mut files: BTreeMap<PathBuf, Platter> = BTreeMap::new();
     let mut cases = 0;
     for (step, next) in trace.iter().enumerate() {
         match next.clone() {
             Step::Created(path, bytes) => {
-                let platter = Platter { synced: bytes.to_vec(), pending: Vec::new() };
+                let platter = Platter {
+                    synced: bytes.to_vec(),
+                    pending: Vec::new(),
+                };
                 files.insert(path, platter);
             }
             Step::Changed(path, change) => files.get_mut(&path).unwrap().take(change),
@@ -201,9 +235,15 @@ fn cut_everywhere(options: impl Fn(&MemoryDisk) -> OpenOptions + Copy, steps: us
         }
         let known = acknowledged.iter().take_while(|(at, _)| *at <= step + 1);
         let known = known.last().map_or(0, |(_, number)| *number);
-        let pending = files.values().map(|file| file.pending.len()).max().unwrap_or_default();
+        let pending = files
+            .values()
+            .map(|file| file.pending.len())
+            .max()
+            .unwrap_or_default();
         for cut in cuts_at(step, pending, by_dice) {
-            let left = files.iter().map(|(path, file)| (path.clone(), cut.apply(file)));
+            let left = files
+                .iter()
+                .map(|(path, file)| (path.clone(), cut.apply(file)));
             let what = format!("step {step} of {}, {cut:?}", trace.len());
             check_left(options, left.collect(), known, &what);
             cases += 1;

@@ -1,8 +1,8 @@
 //! Typed tables: a name, a key type and a value type; reading and writing through transactions.
 
 use super::codec::Value;
-use super::doctor::TableCheck;
 use super::database::{ReadTxn, WriteTxn};
+use super::doctor::TableCheck;
 use super::error::StorageError;
 use super::held::guarded;
 use super::key::{Key, KeyReader, after_prefix};

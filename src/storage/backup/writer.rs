@@ -50,7 +50,12 @@ impl<'a> ArchiveWriter<'a> {
     }
 
     /// Adds a row to the entry `name`; the rows of an entry follow each other.
-    pub(in crate::storage) fn row(&mut self, name: &str, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
+    pub(in crate::storage) fn row(
+        &mut self,
+        name: &str,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StorageError> {
         if !push_row(&mut self.block, key, value) {
             return Err(StorageError::corrupt(
                 name,

@@ -10,7 +10,9 @@ use crate::storage::error::StorageError;
 use crate::storage::held::HeldDatabase;
 use crate::storage::medium::{FileSystem, Medium};
 use crate::storage::open::{FORMAT_KEY, META_TABLE, STATE, STATE_CACHE};
-use crate::storage::volumes::{BYTES, VolumeFile, VolumeRef, numbers_in, read_checked, volume_path};
+use crate::storage::volumes::{
+    BYTES, VolumeFile, VolumeRef, numbers_in, read_checked, volume_path,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,25 +81,27 @@ struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    /// Lets redb check every page of a file.
+    /// Looks at every page of a file, and when they are as they were written lets redb look at what they say.
     fn structure(&mut self, name: &str, path: &Path) -> Result<(), StorageError> {
-        let looked = HeldDatabase::look(self.medium, path, self.dir, STATE_CACHE);
-        let checked = match looked {
-            Ok(mut database) => {
-                let bytes = database.bytes();
-                (bytes, database.check())
-            }
-            Err(error @ StorageError::Locked(_)) => return Err(error),
-            Err(error) => (0, Err(error)),
-        };
-        let (bytes, checked) = checked;
+        let pages = open_pages(self.medium, path, self.dir)?;
+        let bytes = pages.bytes();
+        let looked = choose(&pages).and_then(|chosen| match pages.is_whole(&chosen.commit) {
+            true => Ok(()),
+            false => Err("some of its pages are not as they were written".to_owned()),
+        });
+        drop(pages);
+        let looked = looked.and_then(|()| {
+            HeldDatabase::look(self.medium, path, self.dir, STATE_CACHE)
+                .and_then(|mut database| database.check())
+                .map_err(|error| plain(&error))
+        });
         self.found.files.push(FileFound {
             name: name.to_owned(),
             bytes,
-            whole: checked.is_ok(),
+            whole: looked.is_ok(),
         });
-        if let Err(error) = checked {
-            self.found.add(Damage::of_file(name, plain(&error)));
+        if let Err(what) = looked {
+            self.found.add(Damage::of_file(name, what));
         }
         self.advance(name, bytes);
         Ok(())
@@ -126,16 +130,11 @@ impl Examiner<'_> {
     /// Reads every row of every table.
     fn state(&mut self, path: &Path, tables: &[TableCheck]) -> Result<(), StorageError> {
         let pages = open_pages(self.medium, path, self.dir)?;
-        let commit = match choose(&pages) {
-            Ok(chosen) => {
-                self.found.notes.extend(chosen.note);
-                chosen.commit
-            }
-            Err(what) => {
-                self.found.add(Damage::of_file(STATE, what));
-                return Ok(());
-            }
+        // What cannot be chosen was said to be damaged just now.
+        let Ok(Chosen { commit, note }) = choose(&pages) else {
+            return Ok(());
         };
+        self.found.notes.extend(note);
         let (found, walked) = pages.tables(&commit);
         if let Some(lost) = walked.lost() {
             let what = format!("of the list of tables {lost}");
@@ -196,7 +195,10 @@ impl Examiner<'_> {
         self.found.referred_bytes += u64::from(place.len);
         let read = match self.volumes.get(&place.volume) {
             Some(file) => read_checked(file, place).map(drop),
-            None => Err(StorageError::corrupt("volumes", "the file is missing or cannot be opened")),
+            None => Err(StorageError::corrupt(
+                "volumes",
+                "the file is missing or cannot be opened",
+            )),
         };
         if let Err(error) = read {
             let damage = Damage::of_row(
@@ -279,7 +281,8 @@ pub(super) fn choose(pages: &Pages) -> Result<Chosen, String> {
     };
     if head.is_unclean && !head.is_two_phase {
         if head.has_damaged_slot {
-            let note = "`state.redb` knows only one of its last two commits: the last one may be lost";
+            let note =
+                "`state.redb` knows only one of its last two commits: the last one may be lost";
             chosen.note = Some(note.to_owned());
         } else if let Some(older) = commits.next()
             && !pages.is_whole(&newest)
@@ -309,7 +312,10 @@ pub(super) fn name_of(number: u32) -> String {
 
 /// The key of a volume's row, as a person reads it: the position of its first byte.
 pub(super) fn position_of(key: &[u8]) -> String {
-    <[u8; 8]>::try_from(key).map_or_else(|_| to_hex(key), |bytes| u64::from_be_bytes(bytes).to_string())
+    <[u8; 8]>::try_from(key).map_or_else(
+        |_| to_hex(key),
+        |bytes| u64::from_be_bytes(bytes).to_string(),
+    )
 }
 
 /// The one table of a volume.

@@ -14,6 +14,7 @@ pub use examine::examine;
 #[cfg(test)]
 pub(super) use examine::examine_on;
 pub use found::{Damage, Examination, FileFound};
+pub(super) use pages::{HEADER, Head};
 #[cfg(test)]
 pub(super) use salvage::salvage_on;
 pub use salvage::{Salvaged, salvage};

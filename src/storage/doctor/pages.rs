@@ -11,7 +11,8 @@ use twox_hash::XxHash3_128;
 const PAGE: u64 = 4096;
 /// Bytes of one region: 2^20 pages.
 const REGION: u64 = PAGE << 20;
-const HEADER: usize = 64 + 2 * SLOT;
+/// Bytes of the first page that say something.
+pub(in crate::storage) const HEADER: usize = 64 + 2 * SLOT;
 const SLOT: usize = 128;
 const LEAF: u8 = 1;
 const BRANCH: u8 = 2;
@@ -24,17 +25,49 @@ pub(super) struct Pages {
     bytes: u64,
 }
 
-/// What the file's first page says.
+/// What a redb file's first bytes say.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(in crate::storage) struct Head {
     /// The file was not closed in order.
     pub(super) is_unclean: bool,
-    /// The newest commit that redb would open, and then the other one, as far as their slots are whole.
+    /// The commit that redb would open, and then the other one, as far as their slots are whole.
     pub(super) commits: Vec<Commit>,
     /// The newest commit was synced before it was pointed to, so it is never given up for the older one.
     pub(super) is_two_phase: bool,
     /// A slot is not as it was written.
     pub(super) has_damaged_slot: bool,
+}
+
+impl Head {
+    pub(in crate::storage) fn of(page: &[u8; HEADER]) -> Self {
+        let flags = page[9];
+        let slots = [slot(&page[64..64 + SLOT]), slot(&page[64 + SLOT..])];
+        let is_two_phase = flags & 4 != 0;
+        let primary = usize::from(flags & 1 != 0);
+        let mut commits: Vec<Commit> = [slots[primary], slots[primary ^ 1]]
+            .into_iter()
+            .flatten()
+            .collect();
+        // A single sync may have brought the flag but not the slot.
+        if !is_two_phase {
+            commits.sort_by_key(|commit| std::cmp::Reverse(commit.id));
+        }
+        Self {
+            is_unclean: flags & 2 != 0,
+            has_damaged_slot: commits.len() < 2,
+            commits,
+            is_two_phase,
+        }
+    }
+
+    /// Whether opening the file, which made `after` of it, may have given up its last commit. A repair commits once more, so a newest commit
+    /// that was kept has a newer one behind it.
+    pub(in crate::storage) fn was_rolled_back(&self, after: &Self) -> bool {
+        let newest = |head: &Self| head.commits.iter().map(|commit| commit.id).max();
+        self.is_unclean
+            && !self.is_two_phase
+            && (self.has_damaged_slot || newest(after) <= newest(self))
+    }
 }
 
 /// A commit: the root of the tree of tables.
@@ -89,7 +122,10 @@ impl Walked {
             1 => String::new(),
             pages => format!(" and {} more pages", pages - 1),
         };
-        Some(format!("{rows} of {} rows are lost: {first}{more}", self.expected))
+        Some(format!(
+            "{rows} of {} rows are lost: {first}{more}",
+            self.expected
+        ))
     }
 }
 
@@ -99,30 +135,18 @@ impl Pages {
         Ok(Self { backend, bytes })
     }
 
+    /// Bytes of the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Reads the first page.
     pub(super) fn head(&self) -> Result<Head, String> {
-        let mut page = vec![0; HEADER];
+        let mut page = [0; HEADER];
         self.backend
             .read(0, &mut page)
             .map_err(|error| format!("the first page cannot be read: {error}"))?;
-        let flags = page[9];
-        let slots = [slot(&page[64..64 + SLOT]), slot(&page[64 + SLOT..])];
-        let is_two_phase = flags & 4 != 0;
-        let primary = usize::from(flags & 1 != 0);
-        let mut commits: Vec<Commit> = [slots[primary], slots[primary ^ 1]]
-            .into_iter()
-            .flatten()
-            .collect();
-        // A single sync may have brought the flag but not the slot.
-        if !is_two_phase {
-            commits.sort_by_key(|commit| std::cmp::Reverse(commit.id));
-        }
-        Ok(Head {
-            is_unclean: flags & 2 != 0,
-            has_damaged_slot: commits.len() < 2,
-            commits,
-            is_two_phase,
-        })
+        Ok(Head::of(&page))
     }
 
     /// The tables of a commit, by name.
@@ -241,7 +265,9 @@ struct Leaf {
 impl Leaf {
     fn of(page: Vec<u8>, widths: Widths) -> Option<Self> {
         let rows = usize::from(u16::from_le_bytes(page.get(2..4)?.try_into().ok()?));
-        let stored = [widths.key, widths.value].into_iter().filter(Option::is_none);
+        let stored = [widths.key, widths.value]
+            .into_iter()
+            .filter(Option::is_none);
         let start = 4 + 4 * rows * stored.count();
         let mut ends = Vec::with_capacity(2 * rows);
         let (mut at, mut end) = (4, start);

@@ -76,7 +76,10 @@ pub(in crate::storage) fn salvage_on(
         missing.push(Damage::of_file(STATE, note));
     }
     if let Some(lost) = walked.lost() {
-        missing.push(Damage::of_file(STATE, format!("of the list of tables {lost}")));
+        missing.push(Damage::of_file(
+            STATE,
+            format!("of the list of tables {lost}"),
+        ));
     }
     for table in &found {
         let entry = table_name(&table.name);
