@@ -16,6 +16,7 @@ mod table;
 mod thread;
 mod upgrade;
 mod volumes;
+mod watched;
 mod writer;
 #[cfg(test)]
 mod writer_tests;
@@ -29,3 +30,4 @@ pub use key::{Key, KeyBuilder, KeyReader};
 pub use open::{FORMAT_VERSION, OpenOptions};
 pub use table::{Rows, Table, TableHandle, Transaction};
 pub use volumes::{VolumeRef, Volumes};
+pub use watched::Watched;
