@@ -4,7 +4,7 @@ use crate::accounts::{Accounts, Principal, Visible};
 use crate::events::{Consumers, EventLog};
 use crate::kit::Tasks;
 use crate::storage::StorageError;
-use crate::web::Viewers;
+use crate::web::{Turn, Viewers};
 use std::time::Duration;
 use testhide_protocol::api::{Event, EventRecord};
 
@@ -72,6 +72,7 @@ impl Feed {
                 () = stopping.cancelled() => return Ok(heard),
                 woken = self.log.wait_after(from, patience) => woken?,
             }
+            self.viewers.turn(Turn::Follow).await;
         }
     }
 

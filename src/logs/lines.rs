@@ -6,8 +6,8 @@ use super::model::StoredChunk;
 use testhide_protocol::Timestamp;
 use testhide_protocol::api::{LogLine, Stream};
 
-/// Bytes of text after which a page ends early.
-const MAX_PAGE: usize = 4 * 1024 * 1024;
+/// Bytes of text after which a page ends early: a reader who does not take it holds no more in memory.
+const MAX_PAGE: usize = 1024 * 1024;
 
 /// The lines of a page, as far as they were found.
 pub(super) struct Lines {

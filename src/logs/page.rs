@@ -74,7 +74,7 @@ impl Logs {
         self.storage.read(|rtxn| head(rtxn, build, attempt))
     }
 
-    /// Up to `limit` lines from line `from` on, and the line that is being written when the page reaches it. A page also ends after 4 MiB of
+    /// Up to `limit` lines from line `from` on, and the line that is being written when the page reaches it. A page also ends after 1 MiB of
     /// text, and holds at least one line when there is one.
     ///
     /// # Errors

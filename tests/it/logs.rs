@@ -14,6 +14,7 @@ printf '\033[32mgreen\033[0m \033]0;owned\007\033[2Jquiet\n'
 printf 'caf\351\n'
 head -c 70000 /dev/zero | tr '\0' x; printf '\n'
 printf 'end'
+exit 3
 "#;
 
 fn testhide(server: &TestServer, args: &[&str]) -> String {
@@ -35,7 +36,7 @@ async fn a_log_is_shown_as_a_person_would_see_it_and_kept_as_it_was_written() {
     let agent = server.agent("one", &[], 1).await;
     let job = server.job("show", job_with_script(SCRIPT)).await;
     server.trigger(&job, json!({})).await;
-    assert_eq!(server.finished(1).await.status, BuildState::Passed);
+    assert_eq!(server.finished(1).await.status, BuildState::Failed);
 
     let page: LogPage = server.root.get("/builds/1/log").await.ok();
     let own: Vec<_> = page
@@ -81,11 +82,13 @@ async fn a_log_is_shown_as_a_person_would_see_it_and_kept_as_it_was_written() {
     assert_eq!(found("done").await, 1);
     assert_eq!(found("55").await, 0);
 
-    // On the command line nothing but text is left where no terminal shows colours, and what is cut has its mark.
+    // On the command line nothing but text is left where no terminal shows colours, and what is cut or said by the agent has its mark.
     let printed = testhide(&server, &["build", "log", "1"]);
     let lines: Vec<&str> = printed.lines().collect();
     assert!(lines.contains(&"fetch done") && lines.contains(&"green quiet"));
     assert!(lines.contains(&"caf\u{fffd}") && lines.contains(&"windows"));
+    let said = "# step `bash` ended with exit code 3";
+    assert!(lines.contains(&said), "the agent's words stand apart");
     assert!(lines.contains(&format!("{} …", "x".repeat(65_536)).as_str()));
     let raw_again = Command::new(env!("CARGO_BIN_EXE_testhide"))
         .args(["build", "log", "1", "--raw"])
