@@ -3,6 +3,7 @@
 mod agent_protocol;
 mod agents;
 mod agents_managed;
+mod agents_return;
 mod backup;
 mod bad_input;
 mod builds;
@@ -14,6 +15,8 @@ mod events;
 mod false_greens;
 mod gates;
 mod history;
+mod logs;
+mod logs_slow_readers;
 mod people;
 mod pytest;
 mod report_cli;
