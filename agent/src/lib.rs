@@ -21,6 +21,7 @@ mod error;
 mod files;
 mod keys;
 mod metrics;
+mod removal;
 mod run;
 mod session;
 mod spool;

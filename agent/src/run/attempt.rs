@@ -71,6 +71,9 @@ impl Attempt {
         let mut log = Log::new(self.journal.clone(), Monotonic::now());
         let verdict = match self.claim().await {
             Ok(workspace) => {
+                for notice in &workspace.notices {
+                    log.say(notice).await;
+                }
                 let workspace = Arc::new(workspace);
                 let verdict = self.run_in(&workspace, &mut log).await;
                 end_leftovers(lease, None).await;

@@ -11,6 +11,7 @@ mod harvest;
 mod leftovers;
 mod log;
 mod output;
+mod slot;
 mod source;
 mod steps;
 mod stop;
