@@ -13,9 +13,11 @@ use crate::crypto::install_crypto;
 use crate::enroll;
 use crate::error::AgentError;
 use crate::files;
+use crate::guard;
 use crate::keys::AgentKey;
+use crate::machine::MachineRules;
 use crate::metrics::Meter;
-use crate::run::{Attempts, Setup};
+use crate::run::{Attempts, Base, Means, Setup};
 use crate::session::serve_forever;
 
 /// How long a stopping agent tries to deliver what it has; the rest waits in the spool for its next start.
@@ -41,6 +43,8 @@ pub struct AgentOptions {
     pub key: AgentKey,
     /// How long a checkout may take.
     pub git_checkout_timeout: Duration,
+    /// What the machine's owner allows.
+    pub machine: MachineRules,
 }
 
 /// An agent that holds its directory.
@@ -59,7 +63,14 @@ impl Agent {
     /// When it is not configured or not enrolled, or another process runs it.
     pub fn open(dir: &Path) -> Result<Self, AgentError> {
         let config = Config::load(dir)?;
+        for key in config.without_effect() {
+            tracing::warn!(
+                key,
+                "a key of the configuration has no effect in this agent"
+            );
+        }
         Self::new(AgentOptions {
+            machine: config.machine(),
             url: config.web_socket_url,
             dir: dir.to_owned(),
             labels: config.labels,
@@ -68,6 +79,20 @@ impl Agent {
             key: AgentKey::load(&enroll::key_path(dir))?,
             git_checkout_timeout: Duration::from_secs(config.git_checkout_timeout_seconds),
         })
+    }
+
+    /// Takes this process into a cgroup of its own where that is allowed, so that each attempt can have one, too. Says
+    /// which limits of the configuration nothing here enforces.
+    pub fn prepare_machine(&self) {
+        let base = Base::prepare();
+        match &base {
+            Ok(base) => tracing::info!(cgroup = %base.dir().display(), "attempts have cgroups"),
+            Err(why) => tracing::info!(why, "attempts have no cgroups"),
+        }
+        let means = Means::of(base.as_ref().ok());
+        for limit in self.options.machine.limits.unenforced(means) {
+            tracing::warn!("{limit}");
+        }
     }
 
     /// Opens an agent whose identity the caller knows.
@@ -113,6 +138,7 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
         dir: options.dir.clone(),
         capacity: usize::try_from(options.capacity).unwrap_or(usize::MAX),
         git_limit: options.git_checkout_timeout,
+        machine: options.machine.clone(),
     };
     let attempts = Attempts::open(setup).await?;
     let meter = Meter::new(&options.dir);
@@ -128,6 +154,7 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
     let result = tokio::select! {
         result = serve_forever(options, &agent.web_socket, &attempts, &meter) => result,
         () = meter.run() => Ok(()),
+        () = guard::keep(&attempts, &options.machine) => Ok(()),
         () = stopped => Ok(()),
     };
     attempts.stop_all();

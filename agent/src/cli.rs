@@ -156,7 +156,9 @@ async fn enroll_here(args: EnrollArgs) -> Result<(), AgentError> {
 }
 
 async fn run_here(args: &RunArgs, shutdown: CancellationToken) -> Result<(), AgentError> {
-    run(Agent::open(&args.place.dir()?)?, shutdown).await
+    let agent = Agent::open(&args.place.dir()?)?;
+    agent.prepare_machine();
+    run(agent, shutdown).await
 }
 
 fn read_token(file: &Path) -> Result<String, AgentError> {

@@ -1,9 +1,10 @@
 //! testhide's build agent: claims builds, runs their steps, delivers what they say.
 //!
-//! The agent connects outwards to one server and needs nothing else. Three parts, each usable without the one above it:
+//! The agent connects outwards to one server and needs nothing else. Four parts, each usable without the one above it:
 //!
 //! * `spool` keeps what an attempt produced on this machine's disk until the server has it,
 //! * `run` runs attempts and writes the spool,
+//! * `guard` keeps the machine usable between them,
 //! * `session` takes work from the server and delivers the spool; after any break it goes on from the last stored record.
 //!
 //! An agent that is killed loses nothing that it has written: its next start ends what was left running, says so in the build's
@@ -19,7 +20,9 @@ mod crypto;
 mod enroll;
 mod error;
 mod files;
+mod guard;
 mod keys;
+mod machine;
 mod metrics;
 mod removal;
 mod run;
@@ -36,4 +39,6 @@ pub use crypto::install_crypto;
 pub use enroll::enroll;
 pub use error::AgentError;
 pub use keys::AgentKey;
+pub use machine::MachineRules;
+pub use run::Limits;
 pub use spool::SpoolError;

@@ -8,13 +8,16 @@ use testhide_protocol::api::{Step, StepState};
 use testhide_protocol::wire::{Assignment, AttemptEnd, RecordBody};
 use tokio::time::Instant;
 
+use super::confine::{Confinement, Home};
 use super::leftovers::end_leftovers;
 use super::log::Log;
-use super::source::{self, SourceError};
+use super::source::{self, Checkout, SourceError};
 use super::steps::{self, Outcome, StepContext};
 use super::stop::{Stop, StopSignal};
 use super::workspace::{Workspace, Workspaces};
 use crate::clock;
+use crate::guard;
+use crate::machine::MachineRules;
 use crate::spool::{JournalWriter, Spool};
 
 /// How long post steps may take once the build is over (cancelled, or out of time).
@@ -31,6 +34,10 @@ pub(super) struct Attempt {
     pub(super) stop: StopSignal,
     pub(super) workspaces: Workspaces,
     pub(super) git_limit: Duration,
+    /// What the machine's owner allows.
+    pub(super) machine: MachineRules,
+    /// Who else lives in this process.
+    pub(super) home: Home,
 }
 
 /// How the attempt ends, the mildest first; the first of the worst that happened counts.
@@ -69,14 +76,21 @@ impl Attempt {
     pub(super) async fn run(self) {
         let lease = self.assignment.lease;
         let mut log = Log::new(self.journal.clone(), Monotonic::now());
+        guard::before_build(&self.workspaces, &self.machine, &mut log).await;
+        let bounds = Confinement::for_attempt(&self.machine.limits, &lease, self.home);
+        for limit in bounds.unenforced() {
+            log.say(&limit).await;
+        }
         let verdict = match self.claim().await {
             Ok(workspace) => {
                 for notice in &workspace.notices {
                     log.say(notice).await;
                 }
                 let workspace = Arc::new(workspace);
-                let verdict = self.run_in(&workspace, &mut log).await;
-                end_leftovers(lease, None).await;
+                let verdict = self.run_in(&workspace, &bounds, &mut log).await;
+                if !bounds.end().await {
+                    end_leftovers(lease, None).await;
+                }
                 if let Err(error) = clear(workspace).await {
                     tracing::warn!(build.id = %lease.build, %error, "cannot delete temporary files of an attempt");
                 }
@@ -127,14 +141,14 @@ impl Attempt {
             .unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
-    async fn run_in(&self, workspace: &Workspace, log: &mut Log) -> Verdict {
+    async fn run_in(&self, workspace: &Workspace, bounds: &Confinement, log: &mut Log) -> Verdict {
         let limit = Duration::from_secs(self.assignment.timeout_seconds.into());
         let deadline = Instant::now() + limit;
         let out_of_time =
             || Verdict::TimedOut(format!("the build took longer than {} s", limit.as_secs()));
         let mut verdict = Verdict::Passed;
         let mut commit = None;
-        match self.check_out(workspace, deadline, log).await {
+        match self.check_out(workspace, bounds, deadline, log).await {
             Ok(found) => commit = found,
             Err(error) => {
                 log.say(&error.to_string()).await;
@@ -150,6 +164,7 @@ impl Attempt {
         let mut running = Running {
             attempt: self,
             workspace,
+            bounds,
             commit,
             began: clock::now(),
             next_file: 0,
@@ -209,6 +224,7 @@ impl Attempt {
     async fn check_out(
         &self,
         workspace: &Workspace,
+        bounds: &Confinement,
         deadline: Instant,
         log: &mut Log,
     ) -> Result<Option<String>, SourceError> {
@@ -219,16 +235,14 @@ impl Attempt {
             .git_limit
             .min(deadline.saturating_duration_since(Instant::now()));
         let (branch, commit) = (&self.assignment.branch, self.assignment.commit.as_deref());
-        let commit = source::check_out(
-            source,
-            branch,
-            commit,
-            &workspace.dir,
+        let place = Checkout {
+            dir: &workspace.dir,
             limit,
+            bounds,
             log,
-            &mut self.stop.clone(),
-        )
-        .await?;
+            stop: &mut self.stop.clone(),
+        };
+        let commit = source::check_out(source, branch, commit, place).await?;
         self.journal
             .record(RecordBody::SourceResolved {
                 commit: commit.clone(),
@@ -242,6 +256,7 @@ impl Attempt {
 struct Running<'a> {
     attempt: &'a Attempt,
     workspace: &'a Workspace,
+    bounds: &'a Confinement,
     commit: Option<String>,
     /// When the first step could begin, by the wall clock: older files are not of this attempt.
     began: testhide_protocol::Timestamp,
@@ -272,6 +287,7 @@ impl Running<'_> {
             workspace: self.workspace,
             commit: self.commit.as_deref(),
             began: self.began,
+            bounds: self.bounds,
             spool: &self.attempt.spool,
             log: self.log,
             stop,

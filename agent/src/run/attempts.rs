@@ -11,10 +11,12 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 use super::attempt::Attempt;
+use super::confine::Home;
 use super::leftovers::end_leftovers;
 use super::log::Log;
 use super::stop::{Stop, StopSwitch};
 use super::workspace::Workspaces;
+use crate::machine::MachineRules;
 use crate::spool::{self, Journal, JournalWriter, Recovered, Spool, SpoolError};
 
 /// What an agent's attempts have in common.
@@ -25,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) capacity: usize,
     /// How long a checkout may take.
     pub(crate) git_limit: Duration,
+    /// What the machine's owner allows.
+    pub(crate) machine: MachineRules,
 }
 
 /// The attempts of one agent process.
@@ -36,6 +40,7 @@ struct Shared {
     workspaces: Workspaces,
     capacity: usize,
     git_limit: Duration,
+    machine: MachineRules,
     state: Mutex<State>,
     /// How many are held, for who waits for the last delivery.
     held: watch::Sender<usize>,
@@ -78,6 +83,7 @@ impl Attempts {
             dir,
             capacity,
             git_limit,
+            machine,
         } = setup;
         let (spool_root, wake) = (dir.join("spool"), Arc::new(Notify::new()));
         std::fs::create_dir_all(&spool_root).map_err(SpoolError::at(&spool_root))?;
@@ -104,6 +110,7 @@ impl Attempts {
             workspaces,
             capacity,
             git_limit,
+            machine,
             state,
             held,
             wake,
@@ -168,6 +175,8 @@ impl Attempts {
             stop,
             workspaces: shared.workspaces.clone(),
             git_limit: shared.git_limit,
+            machine: shared.machine.clone(),
+            home: Home::Shared,
         };
         tracing::info!(build.id = %lease.build, build.attempt = lease.attempt, "begins an attempt");
         let guard = RunningGuard {
@@ -248,6 +257,17 @@ impl Attempts {
     /// Whether no more work is taken.
     pub(crate) fn is_stopping(&self) -> bool {
         self.0.state.lock().stopping
+    }
+
+    /// Whether nothing runs.
+    pub(crate) fn are_idle(&self) -> bool {
+        let state = self.0.state.lock();
+        state.abandoned.is_empty() && !state.held.values().any(|held| held.switch.is_some())
+    }
+
+    /// The directories of attempts.
+    pub(crate) fn workspaces(&self) -> &Workspaces {
+        &self.0.workspaces
     }
 
     /// Waits until nothing is held any more.

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod attempts;
+mod confine;
 mod environment;
 mod exec;
 mod harvest;
@@ -18,3 +19,7 @@ mod stop;
 mod workspace;
 
 pub(crate) use attempts::{Attempts, Setup};
+pub use confine::Limits;
+pub(crate) use confine::{Base, Means, Way};
+pub(crate) use log::Log;
+pub(crate) use workspace::{Discarded, Kind, Workspaces};

@@ -10,6 +10,7 @@ use testhide_protocol::api::Source;
 use tokio::process::Command;
 use tokio::time::Instant;
 
+use super::confine::Confinement;
 use super::environment;
 use super::exec::{self, Ending, Voice};
 use super::log::Log;
@@ -42,18 +43,29 @@ pub(crate) enum SourceError {
     Git(#[from] io::Error),
 }
 
-/// Checks out `commit`, or the head of `branch`, into the empty directory `dir`. Gives the full hash.
+/// Where a checkout happens, and what holds it.
+pub(crate) struct Checkout<'a> {
+    /// The empty directory; it may hold a part of the repository after a failure.
+    pub(crate) dir: &'a Path,
+    /// How long it may take.
+    pub(crate) limit: Duration,
+    /// What holds git's processes.
+    pub(crate) bounds: &'a Confinement,
+    /// Where git speaks.
+    pub(crate) log: &'a mut Log,
+    /// Who may stop it.
+    pub(crate) stop: &'a mut StopSignal,
+}
+
+/// Checks out `commit`, or the head of `branch`. Gives the full hash.
 ///
 /// # Errors
-/// [`SourceError`]; the directory may hold a part of the repository then.
+/// [`SourceError`].
 pub(crate) async fn check_out(
     source: &Source,
     branch: &str,
     commit: Option<&str>,
-    dir: &Path,
-    limit: Duration,
-    log: &mut Log,
-    stop: &mut StopSignal,
+    place: Checkout<'_>,
 ) -> Result<String, SourceError> {
     let Source::Git {
         url,
@@ -69,14 +81,11 @@ pub(crate) async fn check_out(
     if let Some(commit) = commit {
         check_commit(commit)?;
     }
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + place.limit;
     let mut git = Git {
-        dir,
         url,
         deadline,
-        limit,
-        log,
-        stop,
+        place,
     };
     git.run("init", &["init", "--quiet"]).await?;
     let Some(commit) = commit else {
@@ -101,12 +110,9 @@ pub(crate) async fn check_out(
 }
 
 struct Git<'a> {
-    dir: &'a Path,
     url: &'a str,
     deadline: Instant,
-    limit: Duration,
-    log: &'a mut Log,
-    stop: &'a mut StopSignal,
+    place: Checkout<'a>,
 }
 
 impl Git<'_> {
@@ -135,14 +141,18 @@ impl Git<'_> {
             .iter()
             .map(|argument| without_password(argument))
             .collect();
-        self.log.say(&format!("$ git {}", shown.join(" "))).await;
+        self.place
+            .log
+            .say(&format!("$ git {}", shown.join(" ")))
+            .await;
         let git = self.command(arguments);
         match exec::execute(
             git,
             Voice::Agent,
-            self.log,
+            self.place.bounds,
+            self.place.log,
             self.deadline,
-            self.stop,
+            self.place.stop,
             async |_| {},
         )
         .await?
@@ -152,7 +162,7 @@ impl Git<'_> {
                 command,
                 how: exec::describe(status),
             }),
-            Ending::TimedOut => Err(SourceError::TimedOut(self.limit)),
+            Ending::TimedOut => Err(SourceError::TimedOut(self.place.limit)),
             Ending::Stopped(stop) => Err(SourceError::Stopped(stop)),
         }
     }
@@ -161,7 +171,7 @@ impl Git<'_> {
     async fn head(&self) -> Result<String, SourceError> {
         let output = self.command(&["rev-parse", "--verify", "HEAD"]).output();
         let output = tokio::time::timeout_at(self.deadline, output).await;
-        let output = output.map_err(|_| SourceError::TimedOut(self.limit))??;
+        let output = output.map_err(|_| SourceError::TimedOut(self.place.limit))??;
         let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if output.status.success() && check_commit(&commit).is_ok() {
             Ok(commit)
@@ -183,7 +193,7 @@ impl Git<'_> {
                 "init.defaultBranch=main",
             ])
             .args(arguments)
-            .current_dir(self.dir)
+            .current_dir(self.place.dir)
             .env_clear()
             .envs(environment::for_git())
             .kill_on_drop(true);
@@ -323,25 +333,27 @@ mod tests {
             fs::create_dir(&dir).unwrap();
             let commit = commit.map(String::as_str);
             let limit = Duration::from_secs(60);
-            let got = within(check_out(
-                &source, "main", commit, &dir, limit, &mut log, &mut stop,
-            ))
-            .await;
+            let place = Checkout {
+                dir: &dir,
+                limit,
+                bounds: &Confinement::none(),
+                log: &mut log,
+                stop: &mut stop,
+            };
+            let got = within(check_out(&source, "main", commit, place)).await;
             assert_eq!(&got.unwrap(), expected);
             assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), text);
         }
         let dir = scratch.path().join("none");
         fs::create_dir(&dir).unwrap();
-        let got = within(check_out(
-            &source,
-            "absent",
-            None,
-            &dir,
-            Duration::from_secs(60),
-            &mut log,
-            &mut stop,
-        ))
-        .await;
+        let place = Checkout {
+            dir: &dir,
+            limit: Duration::from_secs(60),
+            bounds: &Confinement::none(),
+            log: &mut log,
+            stop: &mut stop,
+        };
+        let got = within(check_out(&source, "absent", None, place)).await;
         assert!(
             matches!(
                 got,

@@ -62,6 +62,26 @@ impl Kind {
     }
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Workspace => "workspace",
+            Self::Home => "home",
+        })
+    }
+}
+
+/// What became of a directory that was to be deleted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Discarded {
+    /// It is gone.
+    Deleted,
+    /// It lies in quarantine; why, in words.
+    Aside(String),
+    /// A build uses it.
+    Taken,
+}
+
 /// A directory that a build once used.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Used {
@@ -75,6 +95,11 @@ impl Workspaces {
     /// Workspaces below the agent's directory.
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
+    }
+
+    /// The agent's directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Deletes the temporary files of attempts that no process runs any more.
@@ -163,18 +188,18 @@ impl Workspaces {
         Ok(unused)
     }
 
-    /// Deletes a directory. Nothing happens to one that somebody has taken meanwhile; what cannot be deleted goes to quarantine, and
-    /// a sentence says so.
+    /// Deletes a directory, unless somebody has taken it meanwhile; what cannot be deleted goes to quarantine.
     ///
     /// # Errors
     /// When the disk refuses both.
-    pub(crate) fn discard(&self, kind: Kind, name: &Path) -> io::Result<Option<String>> {
+    pub(crate) fn discard(&self, kind: Kind, name: &Path) -> io::Result<Discarded> {
         let Some(_slot) = Slot::try_take(&self.slot_of(name))? else {
-            return Ok(None);
+            return Ok(Discarded::Taken);
         };
         let dir = self.root.join(kind.folder()).join(name);
         unlink_parents(&self.root, &dir)?;
-        self.vacate(&dir)
+        let notice = self.vacate(&dir)?;
+        Ok(notice.map_or(Discarded::Deleted, Discarded::Aside))
     }
 
     /// Whether any attempt uses a workspace now.
@@ -440,10 +465,13 @@ mod tests {
             names,
             ["project/old", "project/new"].map(PathBuf::from).to_vec()
         );
-        for name in ["project/old", "project/used"] {
-            let said = workspaces.discard(Kind::Workspace, Path::new(name));
-            assert_eq!(said.unwrap(), None);
-        }
+        let discard = |name| {
+            workspaces
+                .discard(Kind::Workspace, Path::new(name))
+                .unwrap()
+        };
+        assert_eq!(discard("project/old"), Discarded::Deleted);
+        assert_eq!(discard("project/used"), Discarded::Taken);
         assert!(!old.exists() && used.dir.is_dir());
     }
 

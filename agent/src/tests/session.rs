@@ -19,7 +19,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async};
 use tokio_util::sync::CancellationToken;
 
 use super::{Scratch, assignment, lease, within};
-use crate::{Agent, AgentError, AgentKey, AgentOptions, run};
+use crate::{Agent, AgentError, AgentKey, AgentOptions, MachineRules, run};
 
 /// An agent in this process.
 struct Running {
@@ -94,6 +94,7 @@ impl Server {
             agent_id: self.agent_id,
             key: self.key.clone(),
             git_checkout_timeout: Duration::from_secs(60),
+            machine: MachineRules::default(),
         };
         let (agent, shutdown) = (Agent::new(options).unwrap(), CancellationToken::new());
         let task = tokio::spawn(run(agent, shutdown.clone()));

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use testhide_agent::{Agent, AgentKey, AgentOptions};
+use testhide_agent::{Agent, AgentKey, AgentOptions, MachineRules};
 use testhide_protocol::api::{
     Build, BuildVerdicts, CreateJob, CreateProject, CreateToken, Enroll, JobDefinition,
     ProviderKind, Setup, Source, Step, Trigger,
@@ -230,6 +230,7 @@ async fn start_agent(
         agent_id,
         key,
         git_checkout_timeout: Duration::from_secs(60),
+        machine: MachineRules::default(),
     };
     let agent = Agent::new(options)?;
     Ok(tokio::spawn(testhide_agent::run(agent, shutdown)))

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use testhide::app::{App, Serving, serve};
 use testhide::config::{Environment, Overrides, Settings};
 use testhide::kit::Clock;
-use testhide_agent::{Agent, AgentError, AgentKey, AgentOptions};
+use testhide_agent::{Agent, AgentError, AgentKey, AgentOptions, MachineRules};
 use testhide_protocol::AgentId;
 use testhide_protocol::api::{Build, BuildState, LogPage, Project};
 use tokio::net::TcpListener;
@@ -207,6 +207,7 @@ impl TestServer {
             agent_id,
             key,
             git_checkout_timeout: PATIENCE,
+            machine: MachineRules::default(),
         };
         TestAgent::start(options)
     }

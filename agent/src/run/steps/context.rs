@@ -8,6 +8,7 @@ use testhide_protocol::wire::Assignment;
 use tokio::time::Instant;
 
 use super::{bash, copy_artifacts, test_provider};
+use crate::run::confine::Confinement;
 use crate::run::log::Log;
 use crate::run::stop::{Stop, StopSignal};
 use crate::run::workspace::Workspace;
@@ -23,6 +24,8 @@ pub(crate) struct StepContext<'a> {
     pub(crate) commit: Option<&'a str>,
     /// When the attempt's first step could begin, by the wall clock.
     pub(crate) began: Timestamp,
+    /// What holds its processes.
+    pub(crate) bounds: &'a Confinement,
     /// Where files are kept until they are delivered.
     pub(crate) spool: &'a Arc<Spool>,
     /// Where output goes.
