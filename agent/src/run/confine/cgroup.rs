@@ -81,6 +81,15 @@ impl Base {
         Ok(Self { dir, controllers })
     }
 
+    /// A part that is a plain folder.
+    #[cfg(test)]
+    pub(super) fn pretend(dir: &Path, controllers: &str) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            controllers: controllers.to_owned(),
+        }
+    }
+
     /// Where it is.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
@@ -249,6 +258,15 @@ impl AttemptGroup {
 impl Drop for AttemptGroup {
     fn drop(&mut self) {
         self.end_now();
+    }
+}
+
+/// Deletes the agent's own group, which a test that has ended may have left.
+#[cfg(test)]
+pub(super) fn forget_own() {
+    if let Ok(own) = own_dir() {
+        // Another agent may live in it.
+        drop(fs::remove_dir(own.join(OWN)));
     }
 }
 

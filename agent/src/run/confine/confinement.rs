@@ -237,3 +237,8 @@ fn tasks_of_this_user() -> u64 {
     #[cfg(not(target_os = "linux"))]
     0
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+#[path = "tests.rs"]
+mod tests;
