@@ -17,7 +17,7 @@ use crate::guard;
 use crate::keys::AgentKey;
 use crate::machine::MachineRules;
 use crate::metrics::Meter;
-use crate::run::{Attempts, Base, Means, Setup};
+use crate::run::{Attempts, Seen, Setup};
 use crate::session::serve_forever;
 
 /// How long a stopping agent tries to deliver what it has; the rest waits in the spool for its next start.
@@ -83,16 +83,15 @@ impl Agent {
 
     /// Takes this process into a cgroup of its own where that is allowed, so that each attempt can have one, too. Says
     /// which limits of the configuration nothing here enforces.
-    pub fn prepare_machine(&self) {
-        let base = Base::prepare();
-        match &base {
-            Ok(base) => tracing::info!(cgroup = %base.dir().display(), "attempts have cgroups"),
-            Err(why) => tracing::info!(why, "attempts have no cgroups"),
-        }
-        let means = Means::of(base.as_ref().ok());
-        for limit in self.options.machine.limits.unenforced(means) {
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn prepare_machine(&self) -> Result<(), AgentError> {
+        let seen = Seen::prepare();
+        for limit in self.options.machine.limits.unenforced(seen.means) {
             tracing::warn!("{limit}");
         }
+        seen.save(&self.options.dir)
     }
 
     /// Opens an agent whose identity the caller knows.

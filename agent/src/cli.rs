@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, run};
 use crate::config::{Config, default_dir};
+use crate::doctor::diagnose;
 use crate::enroll::enroll;
 use crate::error::AgentError;
 
@@ -21,6 +22,8 @@ pub enum AgentCommand {
     Enroll(EnrollArgs),
     /// Connects to the server and runs builds until it is stopped
     Run(RunArgs),
+    /// Says what is wrong with this agent and its machine, and what to do about it
+    Doctor(DoctorArgs),
 }
 
 /// `agent config`
@@ -71,6 +74,16 @@ pub struct RunArgs {
     place: Place,
 }
 
+/// `agent doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Where the agent keeps its files.
 #[derive(Debug, Args)]
 struct Place {
@@ -91,6 +104,11 @@ pub async fn execute(command: AgentCommand, shutdown: CancellationToken) -> Exit
         AgentCommand::Config(args) => configure(args),
         AgentCommand::Enroll(args) => Box::pin(enroll_here(args)).await,
         AgentCommand::Run(args) => Box::pin(run_here(&args, shutdown)).await,
+        AgentCommand::Doctor(args) => match Box::pin(diagnose_here(&args)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -157,8 +175,19 @@ async fn enroll_here(args: EnrollArgs) -> Result<(), AgentError> {
 
 async fn run_here(args: &RunArgs, shutdown: CancellationToken) -> Result<(), AgentError> {
     let agent = Agent::open(&args.place.dir()?)?;
-    agent.prepare_machine();
+    agent.prepare_machine()?;
     run(agent, shutdown).await
+}
+
+/// Prints what the doctor found; says whether nothing needs attention.
+async fn diagnose_here(args: &DoctorArgs) -> Result<bool, AgentError> {
+    let diagnosis = diagnose(&args.place.dir()?).await;
+    print(&if args.json {
+        serde_json::to_string_pretty(&diagnosis).expect("words are JSON")
+    } else {
+        diagnosis.to_string()
+    })?;
+    Ok(diagnosis.healthy)
 }
 
 fn read_token(file: &Path) -> Result<String, AgentError> {

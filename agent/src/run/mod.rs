@@ -20,6 +20,6 @@ mod workspace;
 
 pub(crate) use attempts::{Attempts, Setup};
 pub use confine::Limits;
-pub(crate) use confine::{Base, Means, Way};
+pub(crate) use confine::{Base, Means, Seen, Way};
 pub(crate) use log::Log;
 pub(crate) use workspace::{Discarded, Kind, Workspaces};

@@ -30,6 +30,7 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub(crate) struct Base {
     dir: PathBuf,
+    /// Names of the controllers that groups here have, of those that hold limits.
     controllers: String,
 }
 
@@ -61,7 +62,7 @@ impl Base {
             }
         };
         let available = fs::read_to_string(dir.join("cgroup.controllers")).unwrap_or_default();
-        for controller in CONTROLLERS.iter().filter(|name| lists(&available, name)) {
+        for controller in of_use(&available).split_whitespace() {
             let change = format!("+{controller}");
             if let Err(error) = fs::write(dir.join("cgroup.subtree_control"), change) {
                 tracing::debug!(%error, controller, "a cgroup controller cannot be used");
@@ -78,7 +79,29 @@ impl Base {
     fn at(dir: PathBuf) -> Result<Self, String> {
         let controllers = fs::read_to_string(dir.join("cgroup.subtree_control"));
         let controllers = controllers.map_err(|error| format!("`{}`: {error}", dir.display()))?;
+        let controllers = of_use(&controllers);
         Ok(Self { dir, controllers })
+    }
+
+    /// What [`Self::prepare`] would find for a process that is started from here: the controllers.
+    ///
+    /// # Errors
+    /// Why there would be no cgroups, in words.
+    pub(crate) fn possible() -> Result<String, String> {
+        let own = own_dir()?;
+        if let Some(dir) = parent_of_own(&own) {
+            return Ok(Self::at(dir)?.controllers);
+        }
+        if !is_delegated(&own) || !is_writable(&own) {
+            return Err(format!("`{}` is not delegated to this user", own.display()));
+        }
+        let available = fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
+        Ok(of_use(&available))
+    }
+
+    /// The controllers of use here, in words.
+    pub(crate) fn controllers(&self) -> &str {
+        &self.controllers
     }
 
     /// A part that is a plain folder.
@@ -96,7 +119,7 @@ impl Base {
     }
 
     /// Whether groups here can have limits of this kind.
-    pub(crate) fn has(&self, controller: &str) -> bool {
+    fn has(&self, controller: &str) -> bool {
         lists(&self.controllers, controller)
     }
 
@@ -277,6 +300,13 @@ fn value(text: &str, key: &str) -> Option<u64> {
     value.trim().parse().ok()
 }
 
+/// Those of the controllers that hold limits.
+fn of_use(controllers: &str) -> String {
+    let of_use = CONTROLLERS.into_iter();
+    let of_use: Vec<_> = of_use.filter(|name| lists(controllers, name)).collect();
+    of_use.join(" ")
+}
+
 fn lists(words: &str, word: &str) -> bool {
     words.split_whitespace().any(|found| found == word)
 }
@@ -334,8 +364,18 @@ fn is_delegated(dir: &Path) -> bool {
     !rustix::process::geteuid().is_root() || is_marked(dir) || !dir.components().any(of_systemd)
 }
 
+#[cfg(target_os = "linux")]
+fn is_writable(dir: &Path) -> bool {
+    rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
 #[cfg(not(target_os = "linux"))]
 fn is_delegated(_dir: &Path) -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_writable(_dir: &Path) -> bool {
     false
 }
 

@@ -180,7 +180,12 @@ impl Confinement {
 impl Means {
     /// What there is with these cgroups.
     pub(crate) fn of(base: Option<&Base>) -> Self {
-        let has = |controller| base.is_some_and(|base| base.has(controller));
+        Self::with(base.map(Base::controllers).unwrap_or_default())
+    }
+
+    /// What there is with these controllers.
+    pub(crate) fn with(controllers: &str) -> Self {
+        let has = |name| controllers.split(' ').any(|found| found == name);
         Self {
             memory: has("memory"),
             pids: has("pids"),

@@ -34,7 +34,7 @@ pub(crate) enum Way {
 }
 
 /// What this process has to hold limits with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Means {
     /// The cgroup controllers `memory`, `pids` and `cpu`.
     pub(crate) memory: bool,
@@ -100,7 +100,7 @@ impl Limits {
     }
 
     /// The values, in the order of [`Means::ways`].
-    fn values(&self) -> [Option<NonZeroU64>; 5] {
+    pub(crate) fn values(&self) -> [Option<NonZeroU64>; 5] {
         [
             self.memory_mb,
             self.processes,

@@ -9,8 +9,10 @@ mod cgroup;
 mod confinement;
 mod family;
 mod limits;
+mod seen;
 
 pub(crate) use cgroup::{Base, end_left};
 pub(crate) use confinement::{Confinement, Home};
 pub use limits::Limits;
 pub(crate) use limits::{Means, Way};
+pub(crate) use seen::Seen;
