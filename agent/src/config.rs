@@ -54,6 +54,10 @@ pub struct Config {
     pub max_open_files: Option<NonZeroU64>,
     /// How much lower than the agent's the priority of steps is, 0 to 19.
     pub step_niceness: u8,
+    /// The most megabytes that wait here for the server, of all builds together. When they are reached, steps wait; nothing is dropped.
+    pub max_spool_mb: u64,
+    /// Minutes that a build goes on after its agent's process is gone.
+    pub orphan_minutes: u64,
 }
 
 /// How Python steps get their interpreter.
@@ -92,6 +96,8 @@ impl Default for Config {
             max_file_size_mb: None,
             max_open_files: None,
             step_niceness: 5,
+            max_spool_mb: 4096,
+            orphan_minutes: 5,
         }
     }
 }
@@ -300,7 +306,7 @@ mod tests {
             "PythonEnv": { "AutoInstallPython": false, "AutoInstallPyenv": false, "AutoInstallRequirements": true,
                            "FallbackToVirtualenv": true },
             "Labels": [], "Capacity": 1, "MaxMemoryMb": null, "MaxProcesses": null, "MaxCpuPercent": null,
-            "MaxFileSizeMb": null, "MaxOpenFiles": null, "StepNiceness": 5,
+            "MaxFileSizeMb": null, "MaxOpenFiles": null, "StepNiceness": 5, "MaxSpoolMb": 4096, "OrphanMinutes": 5,
         });
         assert!(config.without_effect().is_empty());
         assert_eq!(config.machine().min_free_bytes, 10 << 30);

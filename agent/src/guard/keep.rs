@@ -20,7 +20,7 @@ pub(crate) async fn before_build(workspaces: &Workspaces, rules: &MachineRules, 
 }
 
 /// Looks after the machine until the caller drops it.
-pub(crate) async fn keep(attempts: &Attempts, rules: &MachineRules) {
+pub(crate) async fn keep(attempts: &Attempts, workspaces: &Workspaces, rules: &MachineRules) {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -28,7 +28,7 @@ pub(crate) async fn keep(attempts: &Attempts, rules: &MachineRules) {
         if !attempts.are_idle() {
             continue;
         }
-        for sentence in make_room(attempts.workspaces(), rules).await {
+        for sentence in make_room(workspaces, rules).await {
             tracing::warn!("{sentence}");
         }
         // A build may have begun meanwhile, and its processes may have these names.

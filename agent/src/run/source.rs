@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use testhide_protocol::api::Source;
 use tokio::process::Command;
-use tokio::time::Instant;
 
 use super::confine::Confinement;
 use super::environment;
 use super::exec::{self, Ending, Voice};
 use super::log::Log;
 use super::stop::{Stop, StopSignal};
+use crate::clock::Deadline;
 
 /// History that a build sees; `git describe` and changelogs of recent work still do what they should.
 const DEPTH: &str = "50";
@@ -47,8 +47,8 @@ pub(crate) enum SourceError {
 pub(crate) struct Checkout<'a> {
     /// The empty directory; it may hold a part of the repository after a failure.
     pub(crate) dir: &'a Path,
-    /// How long it may take.
-    pub(crate) limit: Duration,
+    /// When it takes too long.
+    pub(crate) deadline: &'a Deadline,
     /// What holds git's processes.
     pub(crate) bounds: &'a Confinement,
     /// Where git speaks.
@@ -81,10 +81,11 @@ pub(crate) async fn check_out(
     if let Some(commit) = commit {
         check_commit(commit)?;
     }
-    let deadline = Instant::now() + place.limit;
+    let deadline = place.deadline;
     let mut git = Git {
         url,
         deadline,
+        limit: deadline.left(),
         place,
     };
     git.run("init", &["init", "--quiet"]).await?;
@@ -111,7 +112,8 @@ pub(crate) async fn check_out(
 
 struct Git<'a> {
     url: &'a str,
-    deadline: Instant,
+    deadline: &'a Deadline,
+    limit: Duration,
     place: Checkout<'a>,
 }
 
@@ -162,7 +164,7 @@ impl Git<'_> {
                 command,
                 how: exec::describe(status),
             }),
-            Ending::TimedOut => Err(SourceError::TimedOut(self.place.limit)),
+            Ending::TimedOut => Err(SourceError::TimedOut(self.limit)),
             Ending::Stopped(stop) => Err(SourceError::Stopped(stop)),
         }
     }
@@ -170,8 +172,10 @@ impl Git<'_> {
     /// The commit that is checked out.
     async fn head(&self) -> Result<String, SourceError> {
         let output = self.command(&["rev-parse", "--verify", "HEAD"]).output();
-        let output = tokio::time::timeout_at(self.deadline, output).await;
-        let output = output.map_err(|_| SourceError::TimedOut(self.place.limit))??;
+        let output = tokio::select! {
+            output = output => output?,
+            () = self.deadline.passed() => return Err(SourceError::TimedOut(self.limit)),
+        };
         let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if output.status.success() && check_commit(&commit).is_ok() {
             Ok(commit)
@@ -332,10 +336,9 @@ mod tests {
             let dir = scratch.path().join(format!("checkout-{number}"));
             fs::create_dir(&dir).unwrap();
             let commit = commit.map(String::as_str);
-            let limit = Duration::from_secs(60);
             let place = Checkout {
                 dir: &dir,
-                limit,
+                deadline: &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
                 bounds: &Confinement::none(),
                 log: &mut log,
                 stop: &mut stop,
@@ -348,7 +351,7 @@ mod tests {
         fs::create_dir(&dir).unwrap();
         let place = Checkout {
             dir: &dir,
-            limit: Duration::from_secs(60),
+            deadline: &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
             bounds: &Confinement::none(),
             log: &mut log,
             stop: &mut stop,

@@ -51,7 +51,7 @@ async fn run(bounds: &Confinement, scratch: &Scratch, script: &str, limit: Durat
         Voice::Own,
         bounds,
         &mut log,
-        tokio::time::Instant::now() + limit,
+        &crate::clock::WorkClock::start().after(limit),
         &mut stop,
         async |_| {},
     ))
