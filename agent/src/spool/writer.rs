@@ -317,6 +317,8 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
     }
 
     fn wait_a_moment(&mut self) {
+        // What the server has of it makes room then.
+        self.leave_segment();
         let mut looks = 0;
         self.wait(Want::Disk, |_| {
             looks += 1;
