@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::clock::WorkClock;
 use crate::run::exec::{Ending, Voice, execute};
 use crate::run::log::Log;
 use crate::run::stop::StopSwitch;
@@ -37,24 +38,34 @@ fn is_alone(name: &str) -> bool {
 
 /// Runs a script within bounds; its scratch directory is its second argument, by which its processes are known.
 async fn run(bounds: &Confinement, scratch: &Scratch, script: &str, limit: Duration) -> Ending {
-    let lease = lease(1);
-    let (_spool, journal) = scratch.journal(lease);
+    let (_spool, journal) = scratch.journal(lease(1));
     let mut log = Log::new(journal, Instant::now());
+    within(run_into(&mut log, bounds, scratch, script, limit)).await
+}
+
+async fn run_into(
+    log: &mut Log,
+    bounds: &Confinement,
+    scratch: &Scratch,
+    script: &str,
+    limit: Duration,
+) -> Ending {
     let (_switch, mut stop) = StopSwitch::new();
     let mut command = bounds.command("bash");
     command
         .args(["-e", "-c", script, "step"])
         .arg(scratch.path())
         .current_dir(scratch.path());
-    within(execute(
+    let deadline = WorkClock::start().after(limit);
+    execute(
         command,
         Voice::Own,
         bounds,
-        &mut log,
-        &crate::clock::WorkClock::start().after(limit),
+        log,
+        &deadline,
         &mut stop,
         async |_| {},
-    ))
+    )
     .await
     .unwrap()
 }
@@ -272,4 +283,53 @@ async fn a_fork_bomb_is_held() {
     run(&bounds, &scratch, script, Duration::from_secs(60)).await;
     let started = fs::read_to_string(scratch.path().join("started")).unwrap();
     assert!(started.lines().count() < 1000);
+}
+
+/// The most memory that this process has had, in bytes.
+#[cfg(target_os = "linux")]
+fn most_resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.unwrap().split_whitespace().nth(1).unwrap();
+    number.parse::<u64>().unwrap() * 1024
+}
+
+/// 64 MB, or as many as `TESTHIDE_TEST_OUTPUT_MB` says. They may not all be in memory, of which an agent takes at most 100 MB.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_line_that_never_ends_takes_little_memory() {
+    if is_alone("a_line_that_never_ends_takes_little_memory") {
+        let megabytes: u64 =
+            std::env::var("TESTHIDE_TEST_OUTPUT_MB").map_or(64, |n| n.parse().unwrap());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let scratch = Scratch::new();
+            let (spool, journal) = scratch.journal(lease(1));
+            let mut log = Log::new(journal, Instant::now());
+            let before = most_resident();
+            // Nothing that compresses to nothing: the journal holds each byte.
+            let script = format!("head -c {megabytes}M /dev/urandom | tr '\\n' x");
+            let bounds = Confinement::none();
+            let ending = run_into(&mut log, &bounds, &scratch, &script, Duration::MAX).await;
+            assert!(matches!(ending, Ending::Exited(status) if status.success()));
+            log.journal().sync().await.unwrap();
+            let grown = most_resident() - before;
+            let limit = 100 << 20;
+            assert!(grown < limit.min(megabytes << 20), "grew by {grown} bytes");
+            let chunks = crate::tests::entries(&spool).into_iter();
+            let raw = chunks.map(|entry| {
+                let crate::spool::Entry::Chunk(frame) = entry else {
+                    panic!("only chunks were written")
+                };
+                let Ok(testhide_protocol::wire::Frame::Chunk { chunk, .. }) =
+                    testhide_protocol::wire::Frame::decode(frame)
+                else {
+                    panic!("a chunk is a frame")
+                };
+                u64::from(chunk.raw_len)
+            });
+            assert_eq!(raw.sum::<u64>(), megabytes << 20);
+            eprintln!("grew by {} KB over {megabytes} MB of output", grown / 1024);
+        });
+    }
 }
