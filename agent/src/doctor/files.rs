@@ -138,7 +138,7 @@ pub(super) fn spool(dir: &Path) -> Option<Finding> {
     let root = dir.join("spool");
     let mut attempts = 0u32;
     let mut bytes = 0;
-    let mut oldest = Duration::ZERO;
+    let mut longest = Duration::ZERO;
     for entry in entries(&root).ok()? {
         if entry.file_name().to_string_lossy().ends_with(".done") {
             continue;
@@ -146,17 +146,17 @@ pub(super) fn spool(dir: &Path) -> Option<Finding> {
         attempts += 1;
         let (size, since) = weigh(&entry.path());
         bytes += size;
-        oldest = oldest.max(since);
+        longest = longest.max(since);
     }
     if attempts == 0 {
         return Some(Finding::fine("spool", "nothing waits for the server"));
     }
     let found = format!(
-        "{attempts} builds run or wait for the server, {}, the oldest since {}",
+        "{attempts} builds run or wait for the server, {}; one wrote nothing for {}",
         gigabytes(bytes),
-        hours(oldest)
+        hours(longest)
     );
-    Some(if oldest > OLD {
+    Some(if longest > OLD {
         let advice = "see whether the agent runs and the server can be reached";
         Finding::attention("spool", found, advice)
     } else {
@@ -164,9 +164,9 @@ pub(super) fn spool(dir: &Path) -> Option<Finding> {
     })
 }
 
-/// Bytes of a directory, and how long ago its oldest file was written last.
+/// Bytes of a directory, and how long ago something in it was written.
 fn weigh(dir: &Path) -> (u64, Duration) {
-    let (mut bytes, mut oldest) = (0, Duration::ZERO);
+    let (mut bytes, mut newest) = (0, Duration::MAX);
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
         // A running agent takes files away meanwhile.
@@ -181,10 +181,11 @@ fn weigh(dir: &Path) -> (u64, Duration) {
             bytes += metadata.len();
             let age = metadata.modified().ok();
             let age = age.and_then(|written| SystemTime::now().duration_since(written).ok());
-            oldest = oldest.max(age.unwrap_or_default());
+            newest = newest.min(age.unwrap_or_default());
         }
     }
-    (bytes, oldest)
+    let is_empty = newest == Duration::MAX;
+    (bytes, if is_empty { Duration::ZERO } else { newest })
 }
 
 /// What could not be deleted.

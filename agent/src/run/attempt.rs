@@ -74,7 +74,12 @@ impl Attempt {
     pub(crate) async fn run(self) {
         let lease = self.assignment.lease;
         let mut log = Log::new(self.journal.clone(), Monotonic::now());
-        guard::before_build(&self.workspaces, &self.machine, &mut log).await;
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = guard::before_build(&self.workspaces, &self.machine, &mut log) => {}
+            // It may take long to delete much; what is begun goes on beside the end of the attempt.
+            _ = stop.stopped() => {}
+        }
         let bounds = Confinement::for_attempt(&self.machine.limits, &lease, self.home);
         for limit in bounds.unenforced() {
             log.say(&limit).await;

@@ -482,7 +482,7 @@ mod tests {
         let scratch = Scratch::new();
         let workspaces = Workspaces::new(scratch.path().to_owned());
         let assignment = assignment(lease(1), Vec::new());
-        let dir = workspaces.claim(&assignment).unwrap().dir.clone();
+        let dir = workspaces.claim(&assignment).unwrap().dir;
         let (mounted, outside) = (dir.join("mounted"), scratch.path().join("outside"));
         for folder in [&mounted, &outside] {
             fs::create_dir(folder).unwrap();

@@ -1,7 +1,5 @@
 //! The bounds of one attempt.
 
-use std::path::PathBuf;
-
 use parking_lot::Mutex;
 use testhide_protocol::wire::Lease;
 use tokio::process::Command;
@@ -88,7 +86,7 @@ impl Confinement {
         // `-p`: without files or functions that the environment of the step names.
         command
             .args(["-p", "-c", &script(&ulimits), "testhide"])
-            .arg(entrance.unwrap_or_else(PathBuf::new))
+            .arg(entrance.unwrap_or_default())
             .arg(program);
         command
     }
@@ -109,9 +107,7 @@ impl Confinement {
         }
         // A machine without memory ends the step, then, and not what keeps its log.
         #[cfg(target_os = "linux")]
-        if let Err(error) = std::fs::write(format!("/proc/{process}/oom_score_adj"), "500") {
-            tracing::debug!(process.id = process, %error, "a step is as dear as the agent");
-        }
+        give_memory_first(process);
     }
 
     /// Gives the agent the right of way over a process that has just begun.
@@ -195,6 +191,21 @@ impl Means {
             #[cfg(not(unix))]
             is_root: false,
         }
+    }
+}
+
+/// Makes a process and what it starts the first that the kernel ends when the machine is out of memory.
+#[cfg(target_os = "linux")]
+fn give_memory_first(process: u32) {
+    // Half way from "like others" to "always".
+    const FIRST: i32 = 500;
+    let own = std::fs::read_to_string("/proc/self/oom_score_adj").ok();
+    let own = own.and_then(|own| own.trim().parse().ok()).unwrap_or(0);
+    if FIRST > own
+        && let Err(error) =
+            std::fs::write(format!("/proc/{process}/oom_score_adj"), FIRST.to_string())
+    {
+        tracing::debug!(process.id = process, %error, "a step is as dear as the agent");
     }
 }
 

@@ -25,7 +25,7 @@ impl Seen {
         let base = Base::prepare();
         match &base {
             Ok(base) => {
-                tracing::info!(cgroup = %base.dir().display(), controllers = base.controllers(), "attempts have cgroups")
+                tracing::info!(cgroup = %base.dir().display(), controllers = base.controllers(), "attempts have cgroups");
             }
             Err(why) => tracing::info!(why, "attempts have no cgroups"),
         }
