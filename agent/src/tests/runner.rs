@@ -17,7 +17,9 @@ use crate::{AgentError, Boot, Runner, run_attempt};
 
 /// Runners in this process, each of which a test may kill or wait for.
 #[derive(Debug, Clone, Default)]
-struct Killable(Arc<Mutex<Vec<JoinHandle<Result<(), AgentError>>>>>);
+struct Killable(Arc<Mutex<Vec<Task>>>);
+
+type Task = JoinHandle<Result<(), AgentError>>;
 
 impl Runner for Killable {
     fn launch(&self, spool: &Path) -> std::io::Result<()> {
@@ -34,7 +36,7 @@ impl Runner for Killable {
 }
 
 impl Killable {
-    fn only(&self) -> JoinHandle<Result<(), AgentError>> {
+    fn only(&self) -> Task {
         self.0.lock().pop().expect("one was started")
     }
 }
