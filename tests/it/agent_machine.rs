@@ -100,7 +100,7 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
     for (check, words) in [
         ("configuration", "agent config --url URL"),
         ("identity", "agent enroll --token-file"),
-        ("directory", "cannot be written"),
+        ("directory", "`agent config` makes it"),
     ] {
         let found = found(&nowhere, check);
         assert!(

@@ -24,19 +24,26 @@ pub(super) fn configuration(dir: &Path) -> (Option<Config>, Vec<Finding>) {
     let config = match Config::load(dir) {
         Ok(config) => config,
         Err(error) => {
-            let advice = match error {
-                AgentError::NotConfigured { .. } => {
-                    "write one with `agent config --url URL --instance-id NAME`"
-                }
-                _ => "correct the file; `agent config --show` says whether it can be read",
+            let finding = match error {
+                AgentError::NotConfigured { path } => Finding::attention(
+                    "configuration",
+                    format!("there is no `{}`", path.display()),
+                    "write one with `agent config --url URL --instance-id NAME`",
+                ),
+                error => Finding::attention(
+                    "configuration",
+                    error.to_string(),
+                    "correct the file; `agent config --show` says whether it can be read",
+                ),
             };
-            let finding = Finding::attention("configuration", error.to_string(), advice);
             return (None, vec![finding]);
         }
     };
     let found = format!(
-        "agent `{}` for `{}`, {} builds at once",
-        config.instance_id, config.web_socket_url, config.capacity
+        "agent `{}` for `{}`, {} at once",
+        config.instance_id,
+        config.web_socket_url,
+        builds(config.capacity)
     );
     let mut findings = vec![Finding::fine("configuration", found)];
     for key in config.without_effect() {
@@ -95,6 +102,11 @@ pub(super) fn directory(dir: &Path, config: &Config) -> Vec<Finding> {
     let probe = dir.join(format!("doctor-{}.tmp", std::process::id()));
     let written = File::create_new(&probe).and_then(|_| fs::remove_file(&probe));
     let mut findings = vec![match written {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::attention(
+            "directory",
+            format!("there is no `{shown}`"),
+            "`agent config` makes it; `--dir` or TESTHIDE_AGENT_DIR names another",
+        ),
         Ok(()) => Finding::fine("directory", format!("`{shown}` can be written")),
         Err(error) => Finding::attention(
             "directory",
@@ -152,7 +164,8 @@ pub(super) fn spool(dir: &Path) -> Option<Finding> {
         return Some(Finding::fine("spool", "nothing waits for the server"));
     }
     let found = format!(
-        "{attempts} builds run or wait for the server, {}; one wrote nothing for {}",
+        "here for the server: {}, {}; at least one wrote nothing for {}",
+        builds(attempts),
         gigabytes(bytes),
         hours(longest)
     );
@@ -220,6 +233,13 @@ pub(super) fn directories_to_clean(dir: &Path, config: &Config) -> Vec<Finding> 
 
 fn entries(dir: &Path) -> io::Result<Vec<fs::DirEntry>> {
     fs::read_dir(dir)?.collect()
+}
+
+fn builds(count: u32) -> String {
+    match count {
+        1 => "1 build".to_owned(),
+        count => format!("{count} builds"),
+    }
 }
 
 fn gigabytes(bytes: u64) -> String {

@@ -91,23 +91,31 @@ pub(super) fn limits(dir: &Path, config: &Config) -> Vec<Finding> {
     }];
     let limits = config.machine().limits;
     for ((key, way), value) in means.ways().into_iter().zip(limits.values()) {
-        let set = value.map_or_else(|| "is not set".to_owned(), |value| format!("is {value}"));
-        findings.push(match way {
-            Way::Cgroup => Finding::fine(
+        findings.push(match (way, value) {
+            (Way::Cgroup, Some(value)) => Finding::fine(
                 "limits",
-                format!("`{key}` {set}; enforced over all processes of an attempt"),
+                format!("`{key}` is {value}; enforced over all processes of an attempt"),
             ),
-            Way::Process(over) => {
-                Finding::fine("limits", format!("`{key}` {set}; enforced over {over}"))
-            }
-            Way::Nothing(why) if value.is_some() => Finding::attention(
+            (Way::Process(over), Some(value)) => Finding::fine(
                 "limits",
-                format!("`{key}` {set} and is not enforced: {why}"),
+                format!("`{key}` is {value}; enforced over {over}"),
+            ),
+            (Way::Nothing(why), Some(value)) => Finding::attention(
+                "limits",
+                format!("`{key}` is {value} and is not enforced: {why}"),
                 "let the agent use cgroups, or take the limit out",
             ),
-            Way::Nothing(why) => Finding::note(
+            (Way::Cgroup, None) => Finding::fine(
                 "limits",
-                format!("`{key}` {set}; could not be enforced: {why}"),
+                format!("`{key}` is not set; would hold over all processes of an attempt"),
+            ),
+            (Way::Process(over), None) => Finding::fine(
+                "limits",
+                format!("`{key}` is not set; would hold over {over}"),
+            ),
+            (Way::Nothing(why), None) => Finding::note(
+                "limits",
+                format!("`{key}` is not set; would not hold: {why}"),
             ),
         });
     }
