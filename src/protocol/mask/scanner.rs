@@ -136,11 +136,12 @@ impl Scanner {
         while at < piece.len() {
             let depth = patterns.depth(self.plain);
             if depth < BEGINNING && at >= look_until && at - from >= depth {
-                at = self.pass_over(piece, at - depth, at, patterns);
+                (at, look_until) = self.pass_over(piece, at - depth, at, patterns);
                 self.end = begin + at as u64;
-                look_until = at + BEGINNING;
             }
-            if self.wake(piece, at, false, patterns) != Wake::None {
+            if WAKES[usize::from(piece[at])] != 0
+                && self.wake(piece, at, false, patterns) != Wake::None
+            {
                 break;
             }
             self.plain = patterns.next(self.plain, piece[at]);
@@ -151,25 +152,38 @@ impl Scanner {
         at
     }
 
-    /// Passes over text in which no form begins and no reading wakes; where that ends. No form that begins before `open` is open, and up to
-    /// `at` it was seen already that no reading wakes. The plain reading's state is right again at the end.
-    fn pass_over(&mut self, piece: &[u8], open: usize, at: usize, patterns: &Patterns) -> usize {
+    /// Passes over text in which no form begins and no reading wakes; where that ends, and up to where the automaton must look from there.
+    /// No form that begins before `open` is open, and up to `at` it was seen already that no reading wakes. The plain reading's state is right
+    /// again at the end.
+    fn pass_over(
+        &mut self,
+        piece: &[u8],
+        open: usize,
+        at: usize,
+        patterns: &Patterns,
+    ) -> (usize, usize) {
         let mut place = open;
+        let mut look = BEGINNING;
         for window in piece[open..].windows(BEGINNING + 1) {
-            let text = [window[0], window[1], window[2], window[3]];
-            if patterns.may_begin(text) || WAKES[usize::from(window[0])] != 0 && place >= at {
+            if patterns.may_begin([window[0], window[1], window[2], window[3]]) {
+                break;
+            }
+            let may_wake = WAKES[usize::from(window[0])] != 0 && place >= at;
+            if may_wake && (window[0] != b'\n' || self.is_after_long_line(piece, place)) {
+                look = 1;
                 break;
             }
             place += 1;
         }
-        // The bytes before may be the beginning of a form that goes on in another reading.
         let place = place.max(at);
+        // The bytes before may be the beginning of a form that goes on in another reading.
         self.plain = patterns.start();
         for &byte in &piece[open.max(place.saturating_sub(BEGINNING - 1))..place] {
             self.plain = patterns.next(self.plain, byte);
         }
-        place
+        (place, place + look)
     }
+
     fn add_match(&mut self, patterns: &Patterns) {
         if let Some(matched) = patterns.longest_match(self.plain) {
             let start = self.end - matched.len as u64;
@@ -204,6 +218,7 @@ impl Scanner {
     /// Wakes the readings that see something else at `at` than the plain one.
     fn wake(&mut self, piece: &[u8], at: usize, is_last: bool, patterns: &Patterns) -> Wake {
         let byte = piece[at];
+        let is_after = self.is_after_long_line(piece, at);
         let mut wake = Wake::None;
         for index in ones(WAKES[usize::from(byte)] & !self.awake) {
             if self.end < self.read_ahead[index] {
@@ -213,7 +228,6 @@ impl Scanner {
             let outer = plan.goes_on_from;
             let outer = outer.filter(|outer| self.awake & (1 << outer) != 0);
             let state = outer.map_or(self.plain, |outer| self.readings[outer].state());
-            let is_after = self.is_after_long_line(piece, at);
             match plan.glance(&piece[at..], is_after, state, patterns) {
                 Glance::Sleep(read) => {
                     self.read_ahead[index] = self.end + read as u64;
