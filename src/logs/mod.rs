@@ -29,5 +29,5 @@ pub use model::LogHead;
 pub use page::{Block, Logs};
 pub use raw::RawLog;
 pub use shared::PageJson;
-pub use store::{Appended, append, complete, head};
+pub use store::{Appended, TABLES, append, complete, head};
 pub use wait::Wanted;

@@ -1,5 +1,6 @@
 //! testhide through its front door: the real router and store in a temporary directory, real HTTP, real agents.
 
+mod agent_machine;
 mod agent_protocol;
 mod agents;
 mod agents_managed;
@@ -9,6 +10,7 @@ mod bad_input;
 mod builds;
 mod counts;
 mod demo;
+mod doctor;
 mod documentation;
 mod events;
 mod false_greens;
