@@ -221,7 +221,7 @@ async fn start_agent(
         name: "demo-agent".to_owned(),
         public_key: key.public_hex(),
     };
-    let agent_id: AgentId = app.agents.enroll(enroll).await?;
+    let agent_id: AgentId = app.agents.enroll(enroll, None).await?;
     let options = AgentOptions {
         url: address.to_owned(),
         dir: agent_dir,
