@@ -8,7 +8,7 @@ use super::refusal::{Breach, RefusalKind};
 use super::store::Agents;
 use crate::builds::Resumed;
 use crate::events;
-use crate::storage::{StorageError, WriteTxn};
+use crate::storage::WriteTxn;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::net::IpAddr;
 use testhide_protocol::api::{AgentMode, Event};
@@ -242,7 +242,7 @@ impl Agents {
         match written.await {
             Ok(number) => connected.connection = Some(number),
             // A full disk turns nobody away: what the agent said of itself is in memory, and is stored at its next connection.
-            Err(AgentsError::Storage(StorageError::ReadOnly { .. })) => {}
+            Err(AgentsError::Storage(error)) if error.is_read_only() => {}
             Err(error) => return Err(error),
         }
         self.tell_queue()?;

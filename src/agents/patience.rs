@@ -1,4 +1,4 @@
-//! Waiting for a full disk: what an agent delivers is tried again until there is room, and its connection stays.
+//! Waiting for a disk that is full or failed: what an agent delivers is tried again until there is room, and its connection stays.
 //!
 //! Meanwhile nothing is acknowledged, and no more is read from the agent than waits already; heartbeats go on both ways.
 
@@ -19,13 +19,13 @@ pub(super) trait MayBeReadOnly {
 
 impl MayBeReadOnly for StorageError {
     fn is_read_only(&self) -> bool {
-        matches!(self, Self::ReadOnly { .. })
+        Self::is_read_only(self)
     }
 }
 
 impl MayBeReadOnly for LogsError {
     fn is_read_only(&self) -> bool {
-        matches!(self, Self::Storage(error) if MayBeReadOnly::is_read_only(error))
+        matches!(self, Self::Storage(error) if error.is_read_only())
     }
 }
 
@@ -37,7 +37,7 @@ impl MayBeReadOnly for BuildsError {
 
 impl MayBeReadOnly for ReportsError {
     fn is_read_only(&self) -> bool {
-        matches!(self, Self::Storage(error) if MayBeReadOnly::is_read_only(error))
+        matches!(self, Self::Storage(error) if error.is_read_only())
     }
 }
 

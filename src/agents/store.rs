@@ -3,7 +3,7 @@
 use super::door::Door;
 use super::error::AgentsError;
 use super::live::Live;
-use super::metrics::Metrics;
+use super::metrics::{METRICS, Metrics};
 use super::model::{AgentRecord, EnrolmentRecord, StoredConnections, StoredTroubles};
 use super::refusal::Troubles;
 use crate::accounts::Visible;
@@ -12,7 +12,7 @@ use crate::builds::{Builds, HeldLease};
 use crate::kit::{Clock, Tasks, random_bytes};
 use crate::logs::Logs;
 use crate::reports::Reports;
-use crate::storage::{Storage, StorageError, Table, Volumes};
+use crate::storage::{Storage, StorageError, Table, TableCheck, Volumes};
 use std::sync::Arc;
 use std::time::Duration;
 use testhide_protocol::AgentId;
@@ -27,6 +27,16 @@ pub(super) const CONNECTIONS: Table<AgentId, StoredConnections> = Table::new("ag
 
 /// What went wrong with each agent.
 pub(super) const TROUBLES: Table<AgentId, StoredTroubles> = Table::new("agent_troubles");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    AGENTS.check(),
+    BY_NAME.check(),
+    ENROLMENTS.check(),
+    METRICS.check(),
+    CONNECTIONS.check(),
+    TROUBLES.check(),
+];
 
 /// Silence after which an agent is suspect: three missed heartbeats.
 pub(super) const SUSPECT_AFTER: Duration = Duration::from_secs(15);

@@ -18,6 +18,7 @@ use crate::projects::Projects;
 use crate::reports::Reports;
 use crate::search::{Search, SearchParts};
 use crate::storage::{DiskGuard, Floors, OpenOptions, Storage, Volumes};
+use crate::web::{ViewerLimits, Viewers};
 use anyhow::Context;
 
 /// The server's parts, wired; clones share them.
@@ -86,11 +87,9 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub fn open_on(settings: &Settings, clock: Clock, disk: DiskGuard) -> anyhow::Result<Self> {
-        let (storage, volumes) = OpenOptions {
-            dir: settings.data_dir.clone(),
-            floors: floors(settings),
-        }
-        .open_with(&disk)?;
+        let (storage, volumes) = OpenOptions::new(&settings.data_dir)
+            .floors(floors(settings))
+            .open_with(&disk)?;
         let tasks = Tasks::new();
         let log = EventLog::new(storage.clone());
         let consumers = Consumers::new(storage.clone(), log.clone(), clock.clone());
@@ -110,7 +109,14 @@ impl App {
 
         let history = History::new(storage.clone());
         let aliases = Aliases::new(storage.clone(), clock.clone());
-        let logs = Logs::new(storage.clone(), volumes.clone());
+        let limits = ViewerLimits {
+            waiting: settings.max_viewers,
+            waiting_of_account: settings.max_viewers_of_account,
+            patience: settings.viewer_patience,
+            ..ViewerLimits::default()
+        };
+        let viewers = Viewers::new(limits, tasks.stopping());
+        let logs = Logs::with_viewers(storage.clone(), volumes.clone(), viewers.clone());
         let artifacts = Artifacts::new(storage.clone(), volumes.clone());
         let reports = Reports::new(storage.clone(), volumes.clone(), clock.clone());
         let builds = Builds::new(
@@ -173,6 +179,7 @@ impl App {
             consumers.clone(),
             accounts.clone(),
             tasks.clone(),
+            viewers,
         );
         Ok(Self {
             clock,

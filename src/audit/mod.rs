@@ -17,4 +17,4 @@ mod verify;
 pub use chain::{Broken, Chain};
 pub use list::{Filter, Found};
 pub use model::{Entry, agent, anonymous, object, system, token, user};
-pub use store::{Audit, append};
+pub use store::{Audit, TABLES, append};

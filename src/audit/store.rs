@@ -4,7 +4,7 @@ use super::chain::{BEFORE_FIRST, hash_of, hex};
 use super::model::Entry;
 use super::refusals::Refusals;
 use crate::kit::Clock;
-use crate::storage::{Record, Storage, StorageError, Table, WriteTxn};
+use crate::storage::{Record, Storage, StorageError, Table, TableCheck, WriteTxn};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use testhide_protocol::Timestamp;
@@ -12,6 +12,9 @@ use testhide_protocol::api::AuditEntry;
 
 /// Entries by their number.
 pub(super) const ENTRIES: Table<u64, StoredEntry> = Table::new("audit");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[ENTRIES.check()];
 
 /// An entry as it was hashed.
 #[derive(Debug, Clone, Serialize, Deserialize)]

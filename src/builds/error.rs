@@ -100,7 +100,7 @@ impl BuildsError {
     /// Whether nothing can be written now, because the disk is full. What was asked for can be asked for again.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        matches!(self, Self::Storage(StorageError::ReadOnly { .. }))
+        matches!(self, Self::Storage(error) if error.is_read_only())
     }
 
     /// A reading thread ended early.

@@ -31,6 +31,7 @@ mod client;
 mod config;
 mod credentials;
 pub mod demo;
+mod doctor;
 mod error;
 mod events;
 mod failure;

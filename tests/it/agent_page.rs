@@ -1,6 +1,6 @@
 //! An agent's page and its session: its past survives the server, an old key ends, a full disk ends nothing, slots are counted from leases.
 
-use crate::support::{Line, Speaker, TestServer, ended, job_with_script, passed, started};
+use crate::support::{Line, RawAgent, TestServer, ended, job_with_script, passed, started};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,7 @@ async fn page(server: &TestServer, is_wanted: impl Fn(&AgentDetails) -> bool) ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agents_past_is_on_its_page_and_survives_a_restart() {
     let server = TestServer::start().await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (first, _) = speaker.connect(vec![]).await;
     let open = page(&server, |page| !page.connections.is_empty()).await;
     assert_eq!(open.agent.address.as_deref(), Some("127.0.0.1"));
@@ -104,7 +104,7 @@ async fn ending(line: &mut Line) -> ServerMessage {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_with_an_old_key_ends_when_the_new_one_is_there() {
     let server = TestServer::start().await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     let token = server
         .root
@@ -142,7 +142,7 @@ async fn a_full_disk_ends_no_session_and_loses_no_lease() {
     let clock = Clock::manual(START);
     let server = TestServer::start_on(clock.clone(), &[], Some(free.clone())).await;
     let job = server.job("waits", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -173,7 +173,7 @@ async fn an_agent_comes_back_to_its_build_while_the_disk_is_full() {
     let clock = Clock::manual(START);
     let server = TestServer::start_on(clock.clone(), &[], Some(free.clone())).await;
     let job = server.job("waits", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -206,7 +206,7 @@ async fn a_zombie_frees_its_slot_when_its_lease_ends() {
     let server = TestServer::start_at(clock.clone(), &[]).await;
     let definition = json!({"steps": [{"type": "bash", "run": "true"}], "timeout_seconds": 60, "infra_retries": 0});
     let job = server.job("zombie", definition).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, answer) = speaker
         .introduce(|hello| hello["capacity"] = json!(1))
         .await;

@@ -1,6 +1,6 @@
 //! What the server does with an agent that says something unusual: the protocol, frame by frame, without an agent's program.
 
-use crate::support::{Case, Speaker, TestServer, ended, job_with_script, junit, passed, started};
+use crate::support::{Case, RawAgent, TestServer, ended, job_with_script, junit, passed, started};
 use serde_json::json;
 use testhide_protocol::BuildId;
 use testhide_protocol::api::{
@@ -14,7 +14,7 @@ use testhide_protocol::wire::{
 async fn a_declined_build_waits_untouched_for_another_agent() {
     let server = TestServer::start().await;
     let job = server.job("waits", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "stopping").await;
+    let speaker = RawAgent::enrol(&server, "stopping").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     for _ in 0..4 {
         server.trigger(&job, json!({})).await;
@@ -50,7 +50,7 @@ async fn a_declined_build_waits_untouched_for_another_agent() {
 async fn a_file_that_cannot_be_kept_fails_its_step_and_the_journal_goes_on() {
     let server = TestServer::start_with(&[("CLIENT_MAX_SIZE_MB", "1")]).await;
     let job = server.job("large", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "large").await;
+    let speaker = RawAgent::enrol(&server, "large").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     let large = vec![b'x'; 1024 * 1024 + 1];
     let files: [(&str, &[u8], &str); 2] = [
@@ -88,7 +88,7 @@ async fn a_file_that_cannot_be_kept_fails_its_step_and_the_journal_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_taken_under_a_lease_that_is_not_held() {
     let server = TestServer::start().await;
-    let speaker = Speaker::enrol(&server, "stranger").await;
+    let speaker = RawAgent::enrol(&server, "stranger").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     let lease = Lease {
         build: BuildId::generate(),
@@ -107,13 +107,20 @@ async fn nothing_is_taken_under_a_lease_that_is_not_held() {
 async fn an_agent_that_comes_back_hears_whether_its_end_is_stored() {
     let server = TestServer::start().await;
     let job = server.job("short", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
     line.record(lease, 1, started(0)).await;
     line.stored(lease, 1).await;
-    let resumed = |seq, ended| vec![Resume { lease, seq, ended }];
+    let resumed = |seq, ended| {
+        vec![Resume {
+            lease,
+            seq,
+            ended,
+            log_bytes: 0,
+        }]
+    };
     let (mut line, resume) = speaker.connect(vec![lease]).await;
     assert_eq!(resume, resumed(1, false));
     line.record(lease, 2, passed(0)).await;
@@ -131,7 +138,7 @@ async fn an_agent_that_comes_back_hears_whether_its_end_is_stored() {
 async fn a_report_carries_the_commit_that_was_checked_out_just_before() {
     let server = TestServer::start().await;
     let job = server.job("commits", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -161,7 +168,7 @@ async fn a_report_carries_the_commit_that_was_checked_out_just_before() {
 async fn agents_show_only_builds_that_the_caller_may_see() {
     let server = TestServer::start().await;
     let job = server.job("hidden", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     line.assigned().await;
@@ -178,7 +185,7 @@ async fn agents_show_only_builds_that_the_caller_may_see() {
 async fn a_record_that_comes_twice_counts_once() {
     let server = TestServer::start().await;
     let job = server.job("twice", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "stutters").await;
+    let speaker = RawAgent::enrol(&server, "stutters").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -200,7 +207,7 @@ async fn a_record_that_comes_twice_counts_once() {
 async fn a_record_of_a_newer_agent_takes_its_place_and_changes_nothing() {
     let server = TestServer::start().await;
     let job = server.job("newer", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -223,7 +230,7 @@ async fn an_agent_that_calls_a_contradiction_passed_is_not_believed() {
         "post_steps": [{"type": "test_provider", "provider": "junit", "path": "*.xml"}],
     });
     let job = server.job("liar", definition).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;

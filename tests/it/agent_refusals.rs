@@ -1,7 +1,7 @@
 //! An agent that attacks the server: each field that it can send, as bad as it can be. What is refused is counted and audited, the attempt is
 //! lost at most, and the server goes on.
 
-use crate::support::{Line, Speaker, TestServer, ended, job_with_script, passed, started};
+use crate::support::{Line, RawAgent, TestServer, ended, job_with_script, passed, started};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testhide::kit::Clock;
@@ -14,13 +14,13 @@ use testhide_protocol::wire::{
 use testhide_protocol::{BuildId, Timestamp};
 
 /// A server with a job whose builds wait for `speaker`.
-async fn server() -> (TestServer, Speaker, String) {
+async fn server() -> (TestServer, RawAgent, String) {
     let server = TestServer::start().await;
     // What is lost is not tried again: each attack has a build of its own.
     let mut definition = job_with_script("true");
     definition["infra_retries"] = json!(0);
     let job = server.job("attacked", definition).await;
-    let speaker = Speaker::enrol(&server, "evil").await;
+    let speaker = RawAgent::enrol(&server, "evil").await;
     (server, speaker, job)
 }
 
@@ -339,7 +339,7 @@ async fn a_frame_that_cannot_be_read_ends_the_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_agents_business_is_counted_and_audited() {
     let (server, speaker, job) = server().await;
-    let other = Speaker::enrol(&server, "good").await;
+    let other = RawAgent::enrol(&server, "good").await;
     let (mut good, _) = other.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = good.assigned().await.lease;
@@ -522,7 +522,7 @@ async fn what_an_agent_says_in_words_and_numbers_is_kept_within_bounds() {
 async fn chatter_and_reconnecting_have_a_bound() {
     // A clock that stands still: nothing is forgiven by time.
     let server = TestServer::start_at(Clock::manual(Timestamp(1_800_000_000_000)), &[]).await;
-    let speaker = Speaker::enrol(&server, "evil").await;
+    let speaker = RawAgent::enrol(&server, "evil").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     let beat = json!({"type": "heartbeat", "time": "2026-01-01T00:00:00Z"}).to_string();
     for _ in 0..51 {
@@ -546,7 +546,7 @@ async fn chatter_and_reconnecting_have_a_bound() {
     }
     assert_eq!(welcomed, 59, "60 with the first one");
     // Others are let in, whatever it does.
-    let other = Speaker::enrol(&server, "good").await;
+    let other = RawAgent::enrol(&server, "good").await;
     other.connect(vec![]).await;
     assert_eq!(refusals(&server).await, [("over_rate".to_owned(), 3)]);
 }
@@ -556,7 +556,7 @@ async fn two_hundred_agents_that_come_back_at_once_are_let_in() {
     let server = TestServer::start().await;
     let mut speakers = Vec::new();
     for number in 0..200 {
-        speakers.push(Speaker::enrol(&server, &format!("a{number}")).await);
+        speakers.push(RawAgent::enrol(&server, &format!("a{number}")).await);
     }
     let lines =
         futures_util::future::join_all(speakers.iter().map(|one| one.connect(vec![]))).await;
@@ -573,7 +573,7 @@ async fn two_hundred_agents_that_come_back_at_once_are_let_in() {
 async fn a_thousand_refusals_are_few_entries() {
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
     let server = TestServer::start_at(clock.clone(), &[]).await;
-    let speaker = Speaker::enrol(&server, "evil").await;
+    let speaker = RawAgent::enrol(&server, "evil").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     let lease = Lease {
         build: BuildId::generate(),

@@ -1,21 +1,26 @@
 //! testhide through its front door: the real router and store in a temporary directory, real HTTP, real agents.
 
+mod agent_machine;
 mod agent_page;
 mod agent_protocol;
 mod agent_refusals;
 mod agents;
 mod agents_managed;
+mod agents_return;
 mod audit;
 mod backup;
 mod bad_input;
 mod builds;
 mod counts;
 mod demo;
+mod doctor;
 mod documentation;
 mod events;
 mod false_greens;
 mod gates;
 mod history;
+mod logs;
+mod logs_slow_readers;
 mod people;
 mod pytest;
 mod report_cli;

@@ -6,31 +6,36 @@ use std::time::{Duration, Instant as Monotonic};
 
 use testhide_protocol::api::{Step, StepState};
 use testhide_protocol::wire::{Assignment, AttemptEnd, RecordBody};
-use tokio::time::Instant;
 
+use super::confine::{Confinement, Home};
 use super::leftovers::end_leftovers;
 use super::log::Log;
-use super::source::{self, SourceError};
+use super::source::{self, Checkout, SourceError};
 use super::steps::{self, Outcome, StepContext};
 use super::stop::{Stop, StopSignal};
 use super::workspace::{Workspace, Workspaces};
-use crate::clock;
-use crate::spool::{JournalWriter, Spool};
+use crate::clock::{self, Deadline, WorkClock};
+use crate::guard;
+use crate::machine::MachineRules;
+use crate::spool::{JournalWriter, Patience, SpoolDir};
 
 /// How long post steps may take once the build is over (cancelled, or out of time).
 const AFTERWARDS: Duration = Duration::from_secs(60);
 
-/// How long before the end is tried again on a disk that is full.
-const END_AGAIN: Duration = Duration::from_secs(5);
-
 /// Everything an attempt needs.
-pub(super) struct Attempt {
-    pub(super) assignment: Assignment,
-    pub(super) spool: Arc<Spool>,
-    pub(super) journal: JournalWriter,
-    pub(super) stop: StopSignal,
-    pub(super) workspaces: Workspaces,
-    pub(super) git_limit: Duration,
+pub(crate) struct Attempt {
+    pub(crate) assignment: Assignment,
+    pub(crate) spool: SpoolDir,
+    pub(crate) journal: JournalWriter,
+    pub(crate) stop: StopSignal,
+    pub(crate) workspaces: Workspaces,
+    pub(crate) git_limit: Duration,
+    /// What its time limits are measured by.
+    pub(crate) clock: WorkClock,
+    /// What the machine's owner allows.
+    pub(crate) machine: MachineRules,
+    /// Who else lives in this process.
+    pub(crate) home: Home,
 }
 
 /// How the attempt ends, the mildest first; the first of the worst that happened counts.
@@ -66,14 +71,29 @@ impl Verdict {
 
 impl Attempt {
     /// Runs the attempt. When this returns, none of its processes runs and its journal is complete; an abandoned one is left as it is.
-    pub(super) async fn run(self) {
+    pub(crate) async fn run(self) {
         let lease = self.assignment.lease;
         let mut log = Log::new(self.journal.clone(), Monotonic::now());
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = guard::before_build(&self.workspaces, &self.machine, &mut log) => {}
+            // It may take long to delete much; what is begun goes on beside the end of the attempt.
+            _ = stop.stopped() => {}
+        }
+        let bounds = Confinement::for_attempt(&self.machine.limits, &lease, self.home);
+        for limit in bounds.unenforced() {
+            log.say(&limit).await;
+        }
         let verdict = match self.claim().await {
             Ok(workspace) => {
+                for notice in &workspace.notices {
+                    log.say(notice).await;
+                }
                 let workspace = Arc::new(workspace);
-                let verdict = self.run_in(&workspace, &mut log).await;
-                end_leftovers(lease, None).await;
+                let verdict = self.run_in(&workspace, &bounds, &mut log).await;
+                if !bounds.end().await {
+                    end_leftovers(lease, None).await;
+                }
                 if let Err(error) = clear(workspace).await {
                     tracing::warn!(build.id = %lease.build, %error, "cannot delete temporary files of an attempt");
                 }
@@ -105,15 +125,10 @@ impl Attempt {
         self.end(end, message).await;
     }
 
-    /// Writes the end. A full disk is waited for: without its end the server would wait for this build for ever.
+    /// Writes the end. When the disk does not take it, the agent writes it later.
     async fn end(&self, end: AttemptEnd, message: Option<String>) {
-        while let Err(error) = self.journal.end(end, message.clone()).await {
+        if let Err(error) = self.journal.end(end, message).await {
             tracing::error!(build.id = %self.assignment.lease.build, %error, "cannot write the end of an attempt");
-            let is_over = |stop: &Stop| matches!(stop, Stop::Shutdown | Stop::Abandon);
-            if !error.is_full() || self.stop.reason().as_ref().is_some_and(is_over) {
-                return;
-            }
-            tokio::time::sleep(END_AGAIN).await;
         }
     }
 
@@ -124,19 +139,19 @@ impl Attempt {
             .unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
-    async fn run_in(&self, workspace: &Workspace, log: &mut Log) -> Verdict {
+    async fn run_in(&self, workspace: &Workspace, bounds: &Confinement, log: &mut Log) -> Verdict {
         let limit = Duration::from_secs(self.assignment.timeout_seconds.into());
-        let deadline = Instant::now() + limit;
+        let deadline = self.clock.after(limit);
         let out_of_time =
             || Verdict::TimedOut(format!("the build took longer than {} s", limit.as_secs()));
         let mut verdict = Verdict::Passed;
         let mut commit = None;
-        match self.check_out(workspace, deadline, log).await {
+        match self.check_out(workspace, bounds, &deadline, log).await {
             Ok(found) => commit = found,
             Err(error) => {
                 log.say(&error.to_string()).await;
                 verdict = match error {
-                    SourceError::TimedOut(_) if Instant::now() >= deadline => out_of_time(),
+                    SourceError::TimedOut(_) if deadline.is_passed() => out_of_time(),
                     SourceError::Git(_) => Verdict::Interrupted(error.to_string()),
                     SourceError::Stopped(_) => Verdict::Passed,
                     error => Verdict::Failed(error.to_string()),
@@ -147,6 +162,7 @@ impl Attempt {
         let mut running = Running {
             attempt: self,
             workspace,
+            bounds,
             commit,
             began: clock::now(),
             next_file: 0,
@@ -158,8 +174,10 @@ impl Attempt {
                 running.skip(index).await;
                 continue;
             }
-            let outcome = running.step(step, index, deadline, self.stop.clone()).await;
-            let is_over = Instant::now() >= deadline;
+            let outcome = running
+                .step(step, index, &deadline, self.stop.clone())
+                .await;
+            let is_over = deadline.is_passed();
             verdict = verdict.or_worse(match outcome.state {
                 StepState::TimedOut if is_over => out_of_time(),
                 _ => verdict_of(step, &outcome),
@@ -173,7 +191,7 @@ impl Attempt {
             );
             goes_on = outcome.state == StepState::Passed || (may_fail && !is_over);
         }
-        let mut post_deadline = deadline.max(Instant::now() + AFTERWARDS);
+        let mut post_deadline = deadline.clone().later(self.clock.after(AFTERWARDS));
         let mut is_over = false;
         for (step, index) in self
             .assignment
@@ -183,9 +201,9 @@ impl Attempt {
             .zip(&mut indices)
         {
             let cancelled = self.stop.reason().is_some();
-            if !is_over && (cancelled || Instant::now() >= deadline) {
+            if !is_over && (cancelled || deadline.is_passed()) {
                 is_over = true;
-                post_deadline = Instant::now() + AFTERWARDS;
+                post_deadline = self.clock.after(AFTERWARDS);
             }
             let stop = if cancelled {
                 self.stop.hard_only()
@@ -196,7 +214,7 @@ impl Attempt {
                 running.skip(index).await;
                 continue;
             }
-            let outcome = running.step(step, index, post_deadline, stop).await;
+            let outcome = running.step(step, index, &post_deadline, stop).await;
             verdict = verdict.or_worse(verdict_of(step, &outcome));
         }
         verdict
@@ -206,26 +224,23 @@ impl Attempt {
     async fn check_out(
         &self,
         workspace: &Workspace,
-        deadline: Instant,
+        bounds: &Confinement,
+        deadline: &Deadline,
         log: &mut Log,
     ) -> Result<Option<String>, SourceError> {
         let Some(source) = &self.assignment.definition.source_management else {
             return Ok(None);
         };
-        let limit = self
-            .git_limit
-            .min(deadline.saturating_duration_since(Instant::now()));
+        let limit = self.git_limit.min(deadline.left());
         let (branch, commit) = (&self.assignment.branch, self.assignment.commit.as_deref());
-        let commit = source::check_out(
-            source,
-            branch,
-            commit,
-            &workspace.dir,
-            limit,
+        let place = Checkout {
+            dir: &workspace.dir,
+            deadline: &self.clock.after(limit),
+            bounds,
             log,
-            &mut self.stop.clone(),
-        )
-        .await?;
+            stop: &mut self.stop.clone(),
+        };
+        let commit = source::check_out(source, branch, commit, place).await?;
         self.journal
             .record(RecordBody::SourceResolved {
                 commit: commit.clone(),
@@ -239,6 +254,7 @@ impl Attempt {
 struct Running<'a> {
     attempt: &'a Attempt,
     workspace: &'a Workspace,
+    bounds: &'a Confinement,
     commit: Option<String>,
     /// When the first step could begin, by the wall clock: older files are not of this attempt.
     began: testhide_protocol::Timestamp,
@@ -252,7 +268,7 @@ impl Running<'_> {
         &mut self,
         step: &Step,
         index: u32,
-        deadline: Instant,
+        deadline: &Deadline,
         stop: StopSignal,
     ) -> Outcome {
         let began = Monotonic::now();
@@ -269,10 +285,12 @@ impl Running<'_> {
             workspace: self.workspace,
             commit: self.commit.as_deref(),
             began: self.began,
+            bounds: self.bounds,
             spool: &self.attempt.spool,
             log: self.log,
             stop,
-            deadline,
+            clock: &self.attempt.clock,
+            deadline: deadline.clone(),
             index,
             next_file: &mut self.next_file,
         };
@@ -291,6 +309,10 @@ impl Running<'_> {
             .await;
         if let Err(error) = journal.sync().await {
             tracing::error!(build.id = %self.attempt.assignment.lease.build, %error, "a step's output is not durable");
+        }
+        if let Some(Stop::Cancel(_)) = self.attempt.stop.reason() {
+            // The last output of the step that was cancelled is written; that of the post steps waits for room again.
+            journal.set_patience(Patience::Full);
         }
         outcome
     }

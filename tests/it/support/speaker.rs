@@ -1,61 +1,41 @@
-//! An agent without a program: it speaks the protocol frame by frame.
+//! An agent that only speaks: the protocol frame by frame, over a real socket, without an agent's program. Knows no test and no server.
 
-use super::server::TestServer;
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use std::time::Duration;
 use testhide_agent::AgentKey;
-use testhide_protocol::api::StepState;
+use testhide_protocol::api::{StepState, Stream};
 use testhide_protocol::wire::{
-    AgentMessage, Assignment, AttemptEnd, FileKind, Frame, Lease, PROTOCOL_VERSION, RecordBody,
-    Resume, ServerMessage, challenge_text,
+    AgentMessage, AttemptEnd, Chunk, Frame, Lease, PROTOCOL_VERSION, RecordBody, Resume, Segment,
+    ServerMessage, challenge_text, compress_chunk,
 };
 use testhide_protocol::{AgentId, Timestamp};
 use tokio_tungstenite::tungstenite::Message;
 
-/// How long an answer may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// An enrolled agent that only speaks.
+/// An enrolled agent.
 pub(crate) struct Speaker {
-    /// Who.
+    /// Who it is.
     pub(crate) id: AgentId,
-    key: AgentKey,
-    url: String,
+    /// How it proves that.
+    pub(crate) key: AgentKey,
+    /// Address of the agents' door.
+    pub(crate) url: String,
+    /// What it can do.
+    pub(crate) labels: Vec<String>,
 }
 
-/// What it speaks over.
-pub(crate) type Socket =
+type Socket =
     tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// A connection of it.
-pub(crate) struct Line(pub(crate) Socket);
+pub(crate) struct Spoken(Socket);
 
 impl Speaker {
-    /// Enrols it.
-    pub(crate) async fn enrol(server: &TestServer, name: &str) -> Self {
-        let key = AgentKey::load_or_create(&server.path(&format!("{name}.key"))).expect("a key");
-        Self {
-            id: server.enrol(name, &key).await,
-            key,
-            url: format!("{}/ws/agent", server.root.base().replace("http", "ws")),
-        }
-    }
-
-    /// The same agent with another key.
-    pub(crate) fn with_key(&self, key: AgentKey) -> Self {
-        let (id, url) = (self.id, self.url.clone());
-        Self { id, key, url }
-    }
-
-    /// Connects and introduces itself as `change` makes it; answers the server's word to that.
-    pub(crate) async fn introduce(
-        &self,
-        change: impl FnOnce(&mut serde_json::Value),
-    ) -> (Line, ServerMessage) {
+    /// Connects and introduces itself as one that runs one build at a time.
+    pub(crate) async fn connect(&self, holding: Vec<Lease>) -> (Spoken, Vec<Resume>) {
         let (socket, _) = tokio_tungstenite::connect_async(&self.url)
             .await
             .expect("a connection");
-        let mut line = Line(socket);
+        let mut line = Spoken(socket);
         let ServerMessage::Challenge { nonce, .. } = line.hear().await else {
             panic!("the server begins with a challenge")
         };
@@ -65,108 +45,33 @@ impl Speaker {
             signature: self.key.sign_hex(&challenge_text(&nonce, self.id)),
             version: "test".into(),
             platform: "test".into(),
-            labels: vec![],
-            capacity: 2,
-            holding: vec![],
+            labels: self.labels.clone(),
+            capacity: 1,
+            holding,
         };
-        let mut hello = serde_json::to_value(&hello).expect("JSON");
-        change(&mut hello);
-        line.text(&hello.to_string()).await;
-        let answer = line.hear().await;
-        (line, answer)
-    }
-
-    /// Connects with these leases in hand.
-    pub(crate) async fn connect(&self, holding: Vec<Lease>) -> (Line, Vec<Resume>) {
-        let holding = serde_json::to_value(&holding).expect("JSON");
-        let (line, answer) = self.introduce(|hello| hello["holding"] = holding).await;
-        match answer {
+        line.say(&hello).await;
+        match line.hear().await {
             ServerMessage::Welcome { resume, .. } => (line, resume),
             other => panic!("{other:?}"),
         }
     }
 }
 
-impl Line {
-    /// Says something.
-    pub(crate) async fn say(&mut self, message: &AgentMessage) {
-        let text = serde_json::to_string(message).expect("JSON");
-        self.text(&text).await;
-    }
-
-    /// Sends any text.
-    pub(crate) async fn text(&mut self, text: &str) {
-        self.0.send(Message::text(text)).await.expect("it is sent");
-    }
-
-    /// Sends any bytes.
-    pub(crate) async fn bytes(&mut self, bytes: impl Into<bytes::Bytes>) {
-        let frame = Message::binary(bytes.into());
-        self.0.send(frame).await.expect("it is sent");
-    }
-
-    /// A journal record.
-    pub(crate) async fn record(&mut self, lease: Lease, seq: u64, body: RecordBody) {
-        self.say(&AgentMessage::Record { lease, seq, body }).await;
-    }
-
-    /// The parts of a file and its record.
-    pub(crate) async fn file(
-        &mut self,
-        lease: Lease,
-        seq: u64,
-        kind: FileKind,
-        path: &str,
-        bytes: &[u8],
-    ) {
-        let file = u32::try_from(seq).expect("few records");
-        let mut offset = 0;
-        for part in bytes.chunks(128 * 1024) {
-            let data = bytes::Bytes::copy_from_slice(part);
-            let frame = Frame::File {
-                lease,
-                file,
-                offset,
-                data,
-            };
-            self.bytes(frame.encode()).await;
-            offset += part.len() as u64;
-        }
-        let body = RecordBody::File {
-            file,
-            kind,
-            step: 0,
-            path: path.to_owned(),
-            size: offset,
-            modified_at: None,
-            partial: false,
-        };
-        self.record(lease, seq, body).await;
-    }
-
-    /// The next message that is no heartbeat.
-    pub(crate) async fn hear(&mut self) -> ServerMessage {
-        let heard = async {
-            loop {
-                if let Message::Text(text) = self.0.next().await.expect("open").expect("a frame") {
-                    match serde_json::from_str(&text).expect("a message") {
-                        ServerMessage::Heartbeat { .. } => {}
-                        message => return message,
-                    }
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, heard)
-            .await
-            .expect("the server answers")
-    }
-
-    /// The next message, which is work.
-    pub(crate) async fn assigned(&mut self) -> Assignment {
+impl Spoken {
+    /// Waits for a build.
+    pub(crate) async fn assigned(&mut self) -> Lease {
         match self.hear().await {
-            ServerMessage::Assign { assignment } => *assignment,
+            ServerMessage::Assign { assignment } => assignment.lease,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Sends frames of a journal.
+    pub(crate) async fn send(&mut self, frames: impl IntoIterator<Item = Message>) {
+        for frame in frames {
+            self.0.feed(frame).await.expect("it is sent");
+        }
+        self.0.flush().await.expect("it is sent");
     }
 
     /// Hears until everything up to `seq` is stored.
@@ -179,32 +84,83 @@ impl Line {
             }
         }
     }
-}
 
-/// A record.
-pub(crate) fn started(step: u32) -> RecordBody {
-    RecordBody::StepStarted {
-        step,
-        time: Timestamp(0),
+    async fn say(&mut self, message: &AgentMessage) {
+        let text = serde_json::to_string(message).expect("JSON");
+        self.0.send(Message::text(text)).await.expect("it is sent");
+    }
+
+    /// The next message that is no heartbeat.
+    async fn hear(&mut self) -> ServerMessage {
+        loop {
+            if let Message::Text(text) = self.0.next().await.expect("open").expect("a frame") {
+                match serde_json::from_str(&text).expect("a message") {
+                    ServerMessage::Heartbeat { .. } => {}
+                    message => return message,
+                }
+            }
+        }
     }
 }
 
-/// A record.
-pub(crate) fn passed(step: u32) -> RecordBody {
-    RecordBody::StepFinished {
-        step,
+/// The first record of an attempt: its only step began.
+pub(crate) fn begin(lease: Lease) -> Message {
+    let body = RecordBody::StepStarted {
+        step: 0,
+        time: Timestamp(0),
+    };
+    record(lease, 1, body)
+}
+
+/// The last two records of an attempt whose step wrote `log_bytes` and passed; the first of them has the number `seq`.
+pub(crate) fn end(lease: Lease, seq: u64, log_bytes: u64) -> [Message; 2] {
+    let passed = RecordBody::StepFinished {
+        step: 0,
         status: StepState::Passed,
         exit_code: Some(0),
         message: None,
         duration_ms: 1,
-    }
-}
-
-/// A record.
-pub(crate) fn ended() -> RecordBody {
-    RecordBody::Ended {
+    };
+    let ended = RecordBody::Ended {
         end: AttemptEnd::Passed,
         message: None,
-        log_bytes: 0,
+        log_bytes,
+    };
+    [record(lease, seq, passed), record(lease, seq + 1, ended)]
+}
+
+fn record(lease: Lease, seq: u64, body: RecordBody) -> Message {
+    let message = AgentMessage::Record { lease, seq, body };
+    Message::text(serde_json::to_string(&message).expect("JSON"))
+}
+
+/// The journal of an attempt whose only step wrote `parts` and passed, as frames; its last record has the number `parts.len() + 3`.
+pub(crate) fn journal(lease: Lease, parts: &[Vec<u8>]) -> Vec<Message> {
+    let mut frames = vec![begin(lease)];
+    let (mut seq, mut offset) = (1, 0);
+    for part in parts {
+        seq += 1;
+        frames.push(chunk(lease, seq, offset, part.len(), compress_chunk(part)));
+        offset += part.len() as u64;
     }
+    frames.extend(end(lease, seq + 1, offset));
+    frames
+}
+
+/// A frame with a chunk of standard output: `length` raw bytes, compressed as `data`.
+pub(crate) fn chunk(lease: Lease, seq: u64, offset: u64, length: usize, data: Bytes) -> Message {
+    let raw_len = u32::try_from(length).expect("a small chunk");
+    let chunk = Chunk {
+        offset,
+        raw_len,
+        step: 0,
+        time: Timestamp(0),
+        elapsed_ms: 0,
+        segments: vec![Segment {
+            stream: Stream::Stdout,
+            len: raw_len,
+        }],
+        data,
+    };
+    Message::binary(Frame::Chunk { lease, seq, chunk }.encode())
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::time::Instant;
 
 use super::context::{Outcome, StepContext};
 use crate::run::environment;
@@ -26,8 +25,13 @@ pub(super) async fn run(
         Err(message) => return Outcome::failed(None, message),
     };
     let limit = timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let own_deadline = limit.map(|limit| Instant::now() + limit);
-    let deadline = own_deadline.map_or(context.deadline, |own| own.min(context.deadline));
+    let own_deadline = limit.map(|limit| context.clock.after(limit));
+    let own_limit = limit.filter(|limit| *limit <= context.deadline.left());
+    let build_deadline = context.deadline.clone();
+    let deadline = match own_deadline {
+        Some(own) => own.earlier(build_deadline),
+        None => build_deadline,
+    };
     let spool = context.spool;
     let remember = async |pgid: u32| {
         // A process that has ended already leaves nothing to remember.
@@ -38,24 +42,28 @@ pub(super) async fn run(
             tracing::warn!(build.id = %spool.lease().build, %error, "cannot remember a step's process group");
         }
     };
-    match exec::execute(
+    let ending = exec::execute(
         command,
         Voice::Own,
+        context.bounds,
         context.log,
-        deadline,
+        &deadline,
         &mut context.stop,
         remember,
     )
-    .await
-    {
+    .await;
+    let explanation = context.bounds.explain();
+    match ending {
         Ok(Ending::Exited(status)) if status.success() => Outcome::passed(status.code(), None),
-        Ok(Ending::Exited(status)) => Outcome::failed(status.code(), exec::describe(status)),
-        Ok(Ending::TimedOut) => {
-            Outcome::timed_out(match limit.filter(|_| own_deadline == Some(deadline)) {
-                Some(limit) => format!("ended by its time limit of {} s", limit.as_secs()),
-                None => "ended by the time limit of the build".to_owned(),
-            })
+        Ok(Ending::Exited(status)) => {
+            let how = exec::describe(status);
+            let message = explanation.map_or(how.clone(), |why| format!("{how}: {why}"));
+            Outcome::failed(status.code(), message)
         }
+        Ok(Ending::TimedOut) => Outcome::timed_out(match own_limit {
+            Some(limit) => format!("ended by its time limit of {} s", limit.as_secs()),
+            None => "ended by the time limit of the build".to_owned(),
+        }),
         Ok(Ending::Stopped(stop)) => Outcome::stopped(&stop),
         Err(error) => Outcome::failed(None, format!("`bash` cannot be run: {error}")),
     }
@@ -76,7 +84,7 @@ async fn prepare(
     tokio::fs::write(&file, script)
         .await
         .map_err(|error| format!("the script cannot be written: {error}"))?;
-    let mut command = Command::new("bash");
+    let mut command = context.bounds.command("bash");
     command
         .args(["-e", "-o", "pipefail"])
         .arg(file)
