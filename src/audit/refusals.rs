@@ -20,7 +20,7 @@ const LAST_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// Kinds and places that are told apart at a time; those beyond are counted together.
 const PLACES: usize = 500;
 
-/// Entries that all refusals together may write: at most 100 at once, and 8,640 a day in the long run, which is about 4 MB.
+/// Entries that all refusals together may write: at most 100 at once and 8,640 a day in the long run, which is about 4 MB; beside them one a minute for those that find no room.
 const WRITES: Rate = Rate {
     burst: 100,
     per_second: 0.1,
