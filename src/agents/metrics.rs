@@ -31,7 +31,7 @@ const ANSWER_MAX: usize = 1_000;
 
 /// Samples in their order.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct StoredSamples {
+pub(super) struct StoredSamples {
     samples: Vec<HostSample>,
 }
 impl Record for StoredSamples {}
