@@ -38,7 +38,7 @@ pub async fn identify(
     if let Some(bearer) = bearer(request.headers())? {
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
         let address = peer.map(|ConnectInfo(Peer(peer))| peer.ip());
-        let principal = accounts.authenticate(bearer)?.from_address(address);
+        let principal = accounts.authenticate(bearer)?.coming_from(address);
         request.extensions_mut().insert(principal);
     }
     Ok(next.run(request).await)
