@@ -7,7 +7,7 @@ use testhide_protocol::api::AuditVerification;
 
 impl Audit {
     /// Checks every entry of the log against the one before. `known` is an entry that somebody wrote down earlier, by number and hash:
-    /// the log is intact only if it is still there. Reads the whole log; takes a second for a million entries.
+    /// the log is intact only if it is still there. Reads the whole log.
     ///
     /// # Errors
     /// Failures of the store.
