@@ -55,7 +55,7 @@ impl Chain {
         let is_first = self.entries == 0;
         let expected = match &link {
             Some(link) if is_first => link.seq,
-            _ => self.last_seq + 1,
+            _ => self.last_seq.saturating_add(1),
         };
         let broken = |what| Broken {
             seq: expected,
@@ -87,7 +87,7 @@ impl Chain {
     /// As the entries of the store.
     pub fn add_line(&mut self, line: &[u8]) -> Result<(), Broken> {
         let broken = Broken {
-            seq: self.last_seq + 1,
+            seq: self.last_seq.saturating_add(1),
             what: "is not a line of an export",
         };
         let rest = line.strip_suffix(b"\"}").ok_or_else(|| broken.clone())?;
