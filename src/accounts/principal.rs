@@ -96,7 +96,7 @@ impl Principal {
         }
     }
 
-    pub(super) fn from_address(self, address: Option<IpAddr>) -> Self {
+    pub(super) fn coming_from(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }
     }
 

@@ -2,12 +2,11 @@
 
 use super::store::Agents;
 use crate::accounts::{Caller, GlobalPermission, Principal, require_global};
-use crate::web::{ApiError, ApiResult, Json, Path, Query};
+use crate::web::{ApiError, ApiResult, Json, Path, Peer, Query};
 use axum::Extension;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
-use std::net::SocketAddr;
 use testhide_protocol::api::{
     Agent, AgentDetails, AgentMode, ChangeAgent, Enroll, Enrolled, HostSample, NewEnrolment, Page,
     Problem,
@@ -80,10 +79,10 @@ async fn new_enrolment(
 )]
 async fn enroll(
     State(agents): State<Agents>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    peer: Option<Extension<ConnectInfo<Peer>>>,
     Json(request): Json<Enroll>,
 ) -> ApiResult<(StatusCode, Json<Enrolled>)> {
-    let address = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
+    let address = peer.map(|Extension(ConnectInfo(Peer(peer)))| peer.ip());
     let agent_id = agents.enroll(request, address).await?;
     Ok((StatusCode::CREATED, Json(Enrolled { agent_id })))
 }

@@ -1,14 +1,13 @@
 //! From the `Authorization` header to the principal that handlers take.
 
 use crate::accounts::{Accounts, AccountsError, Principal};
-use crate::web::ApiError;
+use crate::web::{ApiError, Peer};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
-use std::net::SocketAddr;
 
 /// The caller of a request; without one the answer is 401.
 pub struct Caller(pub Principal);
@@ -37,9 +36,9 @@ pub async fn identify(
     next: Next,
 ) -> Result<Response, ApiError> {
     if let Some(bearer) = bearer(request.headers())? {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        let address = peer.map(|ConnectInfo(peer)| peer.ip());
-        let principal = accounts.authenticate(bearer)?.from_address(address);
+        let peer = request.extensions().get::<ConnectInfo<Peer>>();
+        let address = peer.map(|ConnectInfo(Peer(peer))| peer.ip());
+        let principal = accounts.authenticate(bearer)?.coming_from(address);
         request.extensions_mut().insert(principal);
     }
     Ok(next.run(request).await)
