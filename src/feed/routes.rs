@@ -1,5 +1,9 @@
 //! The HTTP of the feed: events, and how those stand that follow them inside the server.
 
+mod audit;
+
+pub use audit::audit_routes;
+
 use super::visible::Feed;
 use crate::accounts::{Caller, GlobalPermission, require_global};
 use crate::web::{ApiError, ApiResult, Json, Path, Query, Turn};

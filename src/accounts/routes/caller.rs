@@ -2,12 +2,13 @@
 
 use crate::accounts::{Accounts, AccountsError, Principal};
 use crate::web::ApiError;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use std::net::SocketAddr;
 
 /// The caller of a request; without one the answer is 401.
 pub struct Caller(pub Principal);
@@ -36,7 +37,9 @@ pub async fn identify(
     next: Next,
 ) -> Result<Response, ApiError> {
     if let Some(bearer) = bearer(request.headers())? {
-        let principal = accounts.authenticate(bearer)?;
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map(|ConnectInfo(peer)| peer.ip());
+        let principal = accounts.authenticate(bearer)?.from_address(address);
         request.extensions_mut().insert(principal);
     }
     Ok(next.run(request).await)
