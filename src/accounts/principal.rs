@@ -1,10 +1,12 @@
 //! Who stands behind a request, with the rights of this moment.
 
+use super::authorize::Refusal;
+use super::model::StoredScope;
 use super::rules::PermissionSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use testhide_protocol::api::ProjectPermission;
-use testhide_protocol::{ProjectId, Timestamp, UserId};
+use testhide_protocol::{ProjectId, SessionId, Timestamp, UserId};
 
 /// A user, as one request knows it. Made anew for each request; keep it no longer than that.
 #[derive(Debug, Clone)]
@@ -13,11 +15,14 @@ pub struct Principal {
     pub user: UserId,
     /// Log-in name.
     pub username: String,
-    /// May do everything.
-    pub superuser: bool,
+    superuser: bool,
     grants: Arc<BTreeMap<ProjectId, PermissionSet>>,
     /// When the API token that it came with ends: tokens made with it end no later.
     token_ends_at: Option<Timestamp>,
+    /// What the API token that it came with is limited to.
+    scope: StoredScope,
+    /// The session that it came with.
+    session: Option<SessionId>,
 }
 
 impl Principal {
@@ -30,6 +35,8 @@ impl Principal {
             superuser,
             grants: Arc::default(),
             token_ends_at: None,
+            scope: StoredScope::default(),
+            session: None,
         }
     }
 
@@ -71,6 +78,40 @@ impl Principal {
         }
     }
 
+    pub(super) fn limited(self, scope: StoredScope) -> Self {
+        Self { scope, ..self }
+    }
+
+    pub(super) fn in_session(self, session: SessionId) -> Self {
+        Self {
+            session: Some(session),
+            ..self
+        }
+    }
+
+    /// The session that it came with; none with an API token.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// Whether it may do everything: a superuser that did not come with a limited token.
+    #[must_use]
+    pub fn is_superuser(&self) -> bool {
+        self.superuser && self.scope.is_whole()
+    }
+
+    /// Refuses a caller that came with a limited token: it is not for what concerns the account itself.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAllowed`].
+    pub(super) fn require_whole(&self) -> Result<(), Refusal> {
+        if self.scope.is_whole() {
+            Ok(())
+        } else {
+            Err(Refusal::NotAllowed)
+        }
+    }
+
     pub(super) fn token_ends_at(&self) -> Option<Timestamp> {
         self.token_ends_at
     }
@@ -78,22 +119,31 @@ impl Principal {
     /// Whether it may do `op` in `project`. Nothing may be done without READ, because the project is not visible then.
     #[must_use]
     pub fn may(&self, op: ProjectPermission, project: ProjectId) -> bool {
-        let granted = || self.grants.get(&project).copied().unwrap_or_default();
-        self.superuser || (granted().contains(ProjectPermission::Read) && granted().contains(op))
+        if self.scope.project.is_some_and(|only| only != project) {
+            return false;
+        }
+        let all = PermissionSet::ALL;
+        let granted = match self.superuser {
+            true => all,
+            false => self.grants.get(&project).copied().unwrap_or_default(),
+        };
+        let allowed = granted.and(self.scope.permissions.unwrap_or(all));
+        allowed.contains(ProjectPermission::Read) && allowed.contains(op)
     }
 
     /// The projects that exist for it.
     #[must_use]
     pub fn visible_projects(&self) -> Visible {
-        if self.superuser {
-            return Visible::All;
+        let only = |projects: &mut dyn Iterator<Item = ProjectId>| {
+            let readable = projects.filter(|project| self.may(ProjectPermission::Read, *project));
+            Visible::Only(readable.collect())
+        };
+        let may_read = |set: PermissionSet| set.contains(ProjectPermission::Read);
+        match self.scope.project {
+            Some(project) => only(&mut std::iter::once(project)),
+            None if self.superuser && self.scope.permissions.is_none_or(may_read) => Visible::All,
+            None => only(&mut self.grants.keys().copied()),
         }
-        let readable = self.grants.keys().copied();
-        Visible::Only(
-            readable
-                .filter(|project| self.may(ProjectPermission::Read, *project))
-                .collect(),
-        )
     }
 }
 

@@ -9,6 +9,9 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How often samples of agents' machines are stored.
 const METRICS_EVERY: Duration = Duration::from_secs(60);
 
+/// How often it is stored when tokens were used.
+const USES_EVERY: Duration = Duration::from_secs(60);
+
 /// Starts everything that runs by itself; it ends with the tasks.
 pub(super) fn start(app: &App) {
     app.consumers.start(app.history.consumer(), &app.tasks);
@@ -25,6 +28,7 @@ pub(super) fn start(app: &App) {
         }
     });
     store_metrics(app);
+    store_uses(app);
     let reconcile = app.reconcile.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {
         let reconcile = reconcile.clone();
@@ -43,6 +47,18 @@ fn store_metrics(app: &App) {
         async move {
             if let Err(error) = agents.store_metrics().await {
                 tracing::warn!("failed to store metrics of agents: {error}");
+            }
+        }
+    });
+}
+
+fn store_uses(app: &App) {
+    let accounts = app.accounts.clone();
+    every(app, "token uses", USES_EVERY, move || {
+        let accounts = accounts.clone();
+        async move {
+            if let Err(error) = accounts.store_uses().await {
+                tracing::warn!("failed to store when tokens were used: {error}");
             }
         }
     });

@@ -1,8 +1,8 @@
 //! Keys: fixed-width parts, big-endian, so that byte order is the order of the scan that reads them.
 
 use testhide_protocol::{
-    AgentId, AliasId, ArtifactId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, TestId,
-    TokenId, UserId,
+    AgentId, AliasId, ArtifactId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, SessionId,
+    TestId, TokenId, UserId,
 };
 
 /// A key of a table.
@@ -70,7 +70,7 @@ macro_rules! id_keys {
 }
 id_keys!(
     AgentId, AliasId, ArtifactId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, TestId,
-    TokenId, UserId
+    TokenId, UserId, SessionId
 );
 
 macro_rules! number_keys {

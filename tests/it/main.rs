@@ -14,6 +14,7 @@ mod false_greens;
 mod gates;
 mod history;
 mod people;
+mod people_cli;
 mod pytest;
 mod report_cli;
 mod reports;

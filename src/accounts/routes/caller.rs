@@ -2,12 +2,14 @@
 
 use crate::accounts::{Accounts, AccountsError, Principal};
 use crate::web::ApiError;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 
 /// The caller of a request; without one the answer is 401.
 pub struct Caller(pub Principal);
@@ -22,6 +24,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             .cloned()
             .map(Self)
             .ok_or_else(ApiError::unauthenticated)
+    }
+}
+
+/// Where a request comes from, as far as that is known.
+pub(super) struct Peer {
+    /// The address of the connection.
+    pub address: Option<IpAddr>,
+    /// What the program calls itself.
+    pub program: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let program = parts.headers.get(USER_AGENT);
+        let program = program.and_then(|program| program.to_str().ok());
+        Ok(Self {
+            address: connection.map(|ConnectInfo(peer)| peer.ip()),
+            program: program.unwrap_or_default().to_owned(),
+        })
     }
 }
 

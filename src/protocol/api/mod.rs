@@ -21,8 +21,9 @@ mod search;
 mod verdicts;
 
 pub use accounts::{
-    CreateToken, CreateUser, GrantPermissions, Login, LoginAnswer, NewToken, ProjectPermission,
-    Setup, Token, User,
+    ChangePassword, ChangeUser, CreateToken, CreateUser, GrantPermissions, Login, LoginAnswer,
+    NewToken, PasswordReset, ProjectPermission, Refresh, ResetPassword, Session, Setup, Token,
+    User,
 };
 pub use agents::{
     Agent, AgentLease, AgentMode, ChangeAgent, Enroll, Enrolled, HostMetrics, HostSample,
