@@ -9,6 +9,9 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How often samples of agents' machines are stored.
 const METRICS_EVERY: Duration = Duration::from_secs(60);
 
+/// How often the certificate's files are read.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(30);
+
 /// How often it is stored when tokens were used.
 const USES_EVERY: Duration = Duration::from_secs(60);
 
@@ -29,6 +32,7 @@ pub(super) fn start(app: &App) {
     });
     store_metrics(app);
     store_uses(app);
+    follow_certificate(app);
     let reconcile = app.reconcile.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {
         let reconcile = reconcile.clone();
@@ -59,6 +63,25 @@ fn store_uses(app: &App) {
         async move {
             if let Err(error) = accounts.store_uses().await {
                 tracing::warn!("failed to store when tokens were used: {error}");
+            }
+        }
+    });
+}
+
+/// Takes up a certificate that was renewed. A file that cannot be used changes nothing.
+fn follow_certificate(app: &App) {
+    let Some(certificate) = app.certificate.clone() else {
+        return;
+    };
+    every(app, "certificate", CERTIFICATE_EVERY, move || {
+        let certificate = certificate.clone();
+        async move {
+            let reading = tokio::task::spawn_blocking(move || certificate.reload());
+            match reading.await {
+                Ok(Ok(true)) => tracing::info!("the server has a new certificate"),
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::warn!("the certificate in force stays: {error}"),
+                Err(error) => tracing::warn!("failed to read the certificate: {error}"),
             }
         }
     });

@@ -11,12 +11,13 @@ use crate::feed::Feed;
 use crate::gates::Gates;
 use crate::history::{Aliases, History};
 use crate::jobs::Jobs;
-use crate::kit::{Clock, Tasks, create_private_dir};
+use crate::kit::{Clock, Networks, Tasks, create_private_dir};
 use crate::logs::Logs;
 use crate::projects::Projects;
 use crate::reports::Reports;
 use crate::search::{Search, SearchParts};
 use crate::storage::{DiskGuard, Floors, OpenOptions, Storage, Volumes};
+use crate::web::{Certificate, TlsFiles};
 use anyhow::Context;
 
 /// The server's parts, wired; clones share them.
@@ -66,6 +67,10 @@ pub struct App {
     pub gates: Gates,
     /// The feed.
     pub feed: Feed,
+    /// The certificate, when the server speaks TLS itself.
+    pub certificate: Option<Certificate>,
+    /// Proxies whose word about a client's address is taken.
+    pub trusted_proxies: Networks,
 }
 
 impl App {
@@ -74,6 +79,11 @@ impl App {
     /// # Errors
     /// A directory that is held, newer or damaged; nothing was started.
     pub fn open(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
+        let certificate = settings.tls.clone().map(|(certificate, key)| {
+            let files = TlsFiles { certificate, key };
+            Certificate::load(files)
+        });
+        let certificate = certificate.transpose()?;
         let floors = Floors {
             soft_bytes: settings.soft_floor_bytes,
             hard_bytes: settings.hard_floor_bytes,
@@ -187,6 +197,8 @@ impl App {
             analysis,
             gates,
             feed,
+            certificate,
+            trusted_proxies: settings.trusted_proxies.clone(),
         })
     }
 

@@ -20,4 +20,5 @@ mod report_cli;
 mod reports;
 mod search;
 mod support;
+mod tls;
 mod verdicts;

@@ -1,15 +1,15 @@
 //! From the `Authorization` header to the principal that handlers take.
 
 use crate::accounts::{Accounts, AccountsError, Principal};
-use crate::web::ApiError;
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use crate::web::{ApiError, ClientAddress};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// The caller of a request; without one the answer is 401.
 pub struct Caller(pub Principal);
@@ -29,7 +29,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 /// Where a request comes from, as far as that is known.
 pub(super) struct Peer {
-    /// The address of the connection.
+    /// Its address.
     pub address: Option<IpAddr>,
     /// What the program calls itself.
     pub program: String,
@@ -38,12 +38,12 @@ pub(super) struct Peer {
 impl<S: Send + Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
         let program = parts.headers.get(USER_AGENT);
         let program = program.and_then(|program| program.to_str().ok());
         Ok(Self {
-            address: connection.map(|ConnectInfo(peer)| peer.ip()),
+            address,
             program: program.unwrap_or_default().to_owned(),
         })
     }
