@@ -9,5 +9,5 @@ mod venv;
 pub(crate) use client::{Answer, Client};
 pub(crate) use junit::{Case, junit};
 pub(crate) use server::{TestAgent, TestServer, job_with_script, lines_of};
-pub(crate) use speaker::{Speaker, journal};
+pub(crate) use speaker::{Speaker, chunk, journal};
 pub(crate) use venv::venv;
