@@ -217,7 +217,9 @@ async fn what_a_loss_of_power_took_is_told_behind_what_the_server_has() {
                 journal.append_chunk(line("a line\n")).unwrap();
             }
         } else {
-            server.spool_left_behind(lease);
+            let dir = server.spool_left_behind(lease);
+            std::fs::remove_dir_all(dir.path()).unwrap();
+            std::fs::create_dir(dir.path()).unwrap();
         }
         let record = RecordBody::SourceResolved {
             commit: "chunk".to_owned(),
