@@ -12,7 +12,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 ///
 /// `fence` grows with every lease the server gives; a message under an older fence than the stored one is refused,
 /// so a late answer of a lost agent is harmless.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lease {
     /// Build.
     pub build: BuildId,
@@ -225,6 +225,9 @@ pub struct Resume {
     /// Whether that record is the attempt's end: then it is delivered, and only then may its journal go.
     #[serde(default)]
     pub ended: bool,
+    /// Raw bytes of the log that are stored: an agent whose disk has lost what the server has goes on behind them.
+    #[serde(default)]
+    pub log_bytes: u64,
 }
 
 /// From the server.
