@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `TESTHIDE_CRASH_SEED` | the process's id | repeats a run's choices |
 //! | `TESTHIDE_CRASH_BINARY` | the binary of this build | another build of `testhide` |
-//! | `TESTHIDE_CRASH_ROUNDS` | 25 | kills of a server that many use (`acknowledged`) |
+//! | `TESTHIDE_CRASH_ROUNDS` | 50 | kills of a server that many use (`acknowledged`) |
 //! | `TESTHIDE_CRASH_KILLS`, `TESTHIDE_CRASH_LINES` | 50, 500000 | kills of server or agent, over so many lines (`kills`) |
 //! | `TESTHIDE_CRASH_RUNNERS` | 2 | kills of a runner (`runner`) |
 //! | `TESTHIDE_CRASH_PARTITION_SECONDS` | 25 | a line on which nothing moves (`partition`) |

@@ -24,7 +24,7 @@ const MOST_OPEN: u64 = 8;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_was_acknowledged_is_lost_or_doubled() {
     let _seat = seat().await;
-    let rounds = number_from("TESTHIDE_CRASH_ROUNDS", 25);
+    let rounds = number_from("TESTHIDE_CRASH_ROUNDS", 50);
     let mut random = Random::of_run();
 
     let mut machine = Machine::start(&[]).await;

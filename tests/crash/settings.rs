@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long anything may take that is expected to happen. Only a test that hangs gets there.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Cases that run at once: each has some processes, and a machine may have two cores only.
 const SEATS: u32 = 2;
