@@ -6,8 +6,10 @@ mod health;
 mod loops;
 mod router;
 mod serve;
+mod tables;
 mod wire;
 
 pub use router::router;
 pub use serve::{Serving, serve};
+pub use tables::tables;
 pub use wire::App;

@@ -78,11 +78,8 @@ impl App {
             soft_bytes: settings.soft_floor_bytes,
             hard_bytes: settings.hard_floor_bytes,
         };
-        let (storage, volumes, disk) = OpenOptions {
-            dir: settings.data_dir.clone(),
-            floors,
-        }
-        .open()?;
+        let (storage, volumes, disk) =
+            OpenOptions::new(&settings.data_dir).floors(floors).open()?;
         let tasks = Tasks::new();
         let log = EventLog::new(storage.clone());
         let consumers = Consumers::new(storage.clone(), log.clone(), clock.clone());

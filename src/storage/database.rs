@@ -1,9 +1,10 @@
 //! The handle to `state.redb`: many readers, one writer thread.
 
+use super::disk::DiskGuard;
 use super::error::StorageError;
+use super::held::HeldDatabase;
 use super::thread::WriterThread;
-use super::writer::{self, Job, Request, Writer};
-use redb::ReadableDatabase;
+use super::writer::{self, Job, Message, Request, Writer};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,21 +18,49 @@ pub struct WriteTxn(pub(super) redb::WriteTransaction);
 /// The state store; clones share it.
 #[derive(Clone)]
 pub struct Storage {
-    database: Arc<redb::Database>,
-    requests: mpsc::Sender<Box<dyn Request>>,
+    database: Arc<HeldDatabase>,
+    messages: mpsc::Sender<Message>,
     committed: watch::Receiver<u64>,
     broken: CancellationToken,
+    answers: Answers,
     /// Last, so that the way to the thread is closed before it is waited for.
     thread: Arc<WriterThread>,
 }
 
+/// How a caller waits for the writer thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Answers {
+    /// The task waits, the thread goes on with others.
+    #[default]
+    Awaited,
+    /// The caller's thread waits as well, so that one write follows another in an order that repeats.
+    #[cfg(test)]
+    InTurn,
+}
+
+impl Answers {
+    /// The answer, once it is there.
+    pub(super) async fn wait<T>(
+        self,
+        answered: oneshot::Receiver<T>,
+    ) -> Result<T, oneshot::error::RecvError> {
+        match self {
+            Self::Awaited => answered.await,
+            #[cfg(test)]
+            Self::InTurn => super::memory::wait_in_place(answered),
+        }
+    }
+}
+
 impl Storage {
     pub(super) fn start(
-        database: redb::Database,
-        guard: super::disk::DiskGuard,
+        database: HeldDatabase,
+        guard: DiskGuard,
+        quick_repair_above: u64,
+        answers: Answers,
     ) -> Result<Self, StorageError> {
         let database = Arc::new(database);
-        let (requests, inbox) = mpsc::channel(writer::QUEUE);
+        let (messages, inbox) = mpsc::channel(writer::QUEUE);
         let (commits, committed) = watch::channel(0);
         let broken = CancellationToken::new();
         let writer = Writer {
@@ -39,13 +68,16 @@ impl Storage {
             commits,
             broken: broken.clone(),
             guard,
+            quick_repair_above,
+            failed_mends: 0,
         };
         let thread = writer.spawn(inbox)?;
         Ok(Self {
             database,
-            requests,
+            messages,
             committed,
             broken,
+            answers,
             thread: Arc::new(WriterThread::new(thread)),
         })
     }
@@ -75,7 +107,8 @@ impl Storage {
     /// transaction, but takes effect exactly once, or not at all when it answers an error.
     ///
     /// # Errors
-    /// Whatever `write` answers, with nothing of it stored; [`StorageError`] when the store failed or is read-only.
+    /// Whatever `write` answers, with nothing of it stored; [`StorageError::ReadOnly`] below the hard floor of free disk;
+    /// [`StorageError::Unavailable`] when the disk failed: of writes that were under way then, nobody knows whether they are stored.
     pub async fn write<T, E, F>(&self, write: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -83,11 +116,12 @@ impl Storage {
         F: FnMut(&WriteTxn) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Job::new(write, answer));
-        if self.requests.send(job).await.is_err() {
+        let job: Box<dyn Request> = Box::new(Job::new(write, answer));
+        if self.messages.send(Message::Write(job)).await.is_err() {
             return Err(StorageError::Closing.into());
         }
-        answered
+        self.answers
+            .wait(answered)
             .await
             .unwrap_or_else(|_| Err(StorageError::Closing.into()))
     }
@@ -103,8 +137,8 @@ impl Storage {
         F: FnMut(&WriteTxn) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Job::new(write, answer));
-        if self.requests.blocking_send(job).is_err() {
+        let job: Box<dyn Request> = Box::new(Job::new(write, answer));
+        if self.messages.blocking_send(Message::Write(job)).is_err() {
             return Err(StorageError::Closing.into());
         }
         answered
@@ -112,7 +146,30 @@ impl Storage {
             .unwrap_or_else(|_| Err(StorageError::Closing.into()))
     }
 
-    /// Fires when the disk failed under the store. Nothing works from then on; a new start reads what was committed.
+    /// Why nothing can be written now, for a person; `None` when all is well. Free disk below its floor is not meant.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let trouble = self.database.trouble()?;
+        Some(self.database.unavailable(&trouble).to_string())
+    }
+
+    /// Tries to make the store writable again after the disk failed; does nothing when it is. To be called about once a second.
+    ///
+    /// # Errors
+    /// Why it is still not.
+    pub async fn mend(&self) -> Result<(), StorageError> {
+        if self.database.trouble().is_none() {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        let sent = self.messages.send(Message::Mend(answer)).await;
+        sent.map_err(|_| StorageError::Closing)?;
+        let waited = self.answers.wait(answered).await;
+        waited.unwrap_or(Err(StorageError::Closing))
+    }
+
+    /// Fires when the state cannot be used any more: it is damaged, or its disk fails for other reasons than space for a minute. A new
+    /// start reads what was committed.
     #[must_use]
     pub fn broken(&self) -> CancellationToken {
         self.broken.clone()
@@ -126,7 +183,7 @@ impl Storage {
 
     /// Ends the writer after what waits now and waits for it. Handles that remain answer [`StorageError::Closing`].
     pub async fn close(self) {
-        drop(self.requests.send(Box::new(writer::Stop)).await);
+        drop(self.messages.send(Message::Stop).await);
         let thread = self.thread.clone();
         drop(self);
         drop(tokio::task::spawn_blocking(move || thread.join()).await);

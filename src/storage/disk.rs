@@ -46,7 +46,6 @@ pub struct DiskGuard(Arc<Inner>);
 
 struct Inner {
     floors: Floors,
-    state_file: PathBuf,
     known: Mutex<Option<Known>>,
     free: Box<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -55,7 +54,6 @@ struct Inner {
 struct Known {
     at: Instant,
     free: u64,
-    state_file_bytes: u64,
 }
 
 const MB: u64 = 1024 * 1024;
@@ -64,14 +62,12 @@ impl DiskGuard {
     /// Watches the disk under `dir`.
     #[must_use]
     pub fn new(dir: PathBuf, floors: Floors) -> Self {
-        let state_file = dir.join("state.redb");
         let free = move || {
             rustix::fs::statvfs(&dir)
                 .map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
         };
         Self(Arc::new(Inner {
             floors,
-            state_file,
             known: Mutex::new(None),
             free: Box::new(free),
         }))
@@ -79,16 +75,9 @@ impl DiskGuard {
 
     /// Asks `free` instead of the file system; for tests of a full disk. Answers are not kept.
     #[must_use]
-    pub fn with_probe(
-        dir: PathBuf,
-        floors: Floors,
-        free: impl Fn() -> u64 + Send + Sync + 'static,
-    ) -> Self {
-        let mut state_file = dir;
-        state_file.push("state.redb");
+    pub fn with_probe(floors: Floors, free: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner {
             floors,
-            state_file,
             known: Mutex::new(None),
             free: Box::new(free),
         }))
@@ -123,10 +112,6 @@ impl DiskGuard {
         self.check(self.0.floors.soft_bytes)
     }
 
-    pub(super) fn state_file_bytes(&self) -> u64 {
-        self.known().state_file_bytes
-    }
-
     /// Asks the file system again at the next question.
     #[cfg(test)]
     pub(super) fn forget(&self) {
@@ -159,8 +144,6 @@ impl DiskGuard {
                 let now = Known {
                     at: Instant::now(),
                     free: (self.0.free)(),
-                    state_file_bytes: std::fs::metadata(&self.0.state_file)
-                        .map_or(0, |meta| meta.len()),
                 };
                 *known = Some(now);
                 now

@@ -1,5 +1,6 @@
 //! What can go wrong between testhide and its disk.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// A failure of the store. Where it names no remedy, nothing was changed.
@@ -58,6 +59,14 @@ pub enum StorageError {
         /// Megabytes below which files are refused.
         floor_mb: u64,
     },
+    /// The disk failed under a file of the store. It can perhaps be read; it is opened again by itself.
+    #[error("`{file}` is not available now ({what}); it is tried again by itself")]
+    Unavailable {
+        /// File of the store.
+        file: String,
+        /// Why.
+        what: String,
+    },
     /// A file operation failed.
     #[error("failed to {action} `{path}`: {source}")]
     Io {
@@ -97,6 +106,15 @@ impl StorageError {
         }
     }
 
+    /// Whether the same may succeed a little later, without anybody's doing.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadOnly { .. } | Self::NoRoom { .. } | Self::Unavailable { .. } | Self::Closing
+        )
+    }
+
     pub(super) fn corrupt(table: &str, what: impl Into<String>) -> Self {
         Self::Corrupt {
             table: table.to_owned(),
@@ -105,11 +123,32 @@ impl StorageError {
     }
 }
 
+/// redb's failures in our words: damage, a file that is being opened again, and the rest.
+fn of_redb(error: redb::Error) -> StorageError {
+    let unavailable = |what: String| StorageError::Unavailable {
+        file: "store".to_owned(),
+        what,
+    };
+    match error {
+        redb::Error::Corrupted(what) => StorageError::corrupt("store", what),
+        redb::Error::Io(error) => match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+                StorageError::corrupt("store", error.to_string())
+            }
+            _ => unavailable(error.to_string()),
+        },
+        redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
+            unavailable("it is being opened again".to_owned())
+        }
+        other => StorageError::Redb(Box::new(other)),
+    }
+}
+
 macro_rules! from_redb {
     ($($kind:ty),*) => {
         $(impl From<$kind> for StorageError {
             fn from(error: $kind) -> Self {
-                Self::Redb(Box::new(error.into()))
+                of_redb(error.into())
             }
         })*
     };

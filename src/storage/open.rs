@@ -1,31 +1,47 @@
 //! Opening a data directory: lock, format, upgrade, then the store and its volumes.
 
-use super::database::{ReadTxn, Storage, WriteTxn};
+use super::database::{Answers, ReadTxn, Storage, WriteTxn};
 use super::disk::{DiskGuard, Floors};
 use super::error::StorageError;
+use super::held::{HeldDatabase, guarded};
+use super::medium::{FileSystem, Medium};
+#[cfg(test)]
+use super::memory::MemoryDisk;
 use super::table::Table;
 use super::upgrade;
 use super::volumes::Volumes;
-use crate::kit::create_private_dir;
-use redb::ReadableDatabase;
+use super::writer::QUICK_REPAIR_ABOVE;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The format that this program writes. Raised with every step in `storage/upgrade`.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// The file of the state.
+pub(super) const STATE: &str = "state.redb";
+
 /// Cache of `state.redb`. Small on purpose: an idle server stays under 60 MB, and the kernel caches pages as well.
-const STATE_CACHE: usize = 24 * 1024 * 1024;
+pub(super) const STATE_CACHE: usize = 24 * 1024 * 1024;
 
 /// The directory's format; the one row that every version must be able to read.
-const META: Table<String, u64> = Table::new("meta");
+const META: Table<String, u64> = Table::new(META_TABLE);
+
+/// The name of that table.
+pub(super) const META_TABLE: &str = "meta";
+
+/// The key of that row.
+pub(super) const FORMAT_KEY: &str = "format";
 
 /// How to open a data directory.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// The directory; made when it is missing.
-    pub dir: PathBuf,
+    dir: PathBuf,
     /// Free disk below which writes are refused.
-    pub floors: Floors,
+    floors: Floors,
+    medium: Arc<dyn Medium>,
+    quick_repair_above: u64,
+    answers: Answers,
 }
 
 impl OpenOptions {
@@ -35,7 +51,42 @@ impl OpenOptions {
         Self {
             dir: dir.into(),
             floors: Floors::default(),
+            medium: Arc::new(FileSystem),
+            quick_repair_above: QUICK_REPAIR_ABOVE,
+            answers: Answers::default(),
         }
+    }
+
+    /// Refuses writes below these floors of free disk.
+    #[must_use]
+    pub fn floors(mut self, floors: Floors) -> Self {
+        self.floors = floors;
+        self
+    }
+
+    /// The directory `/data` of a disk in memory.
+    #[cfg(test)]
+    pub(crate) fn open_on(disk: &MemoryDisk) -> Self {
+        Self {
+            medium: Arc::new(disk.clone()),
+            ..Self::new("/data")
+        }
+    }
+
+    /// Lets each write and append wait on its caller's thread, so that their order repeats.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn in_turn(mut self) -> Self {
+        self.answers = Answers::InTurn;
+        self
+    }
+
+    /// Makes every commit of a state larger than `bytes` quick to repair.
+    #[cfg(test)]
+    #[must_use]
+    pub(super) fn quick_repair_above(mut self, bytes: u64) -> Self {
+        self.quick_repair_above = bytes;
+        self
     }
 
     /// Opens (or makes) the directory and brings its format up to date.
@@ -57,53 +108,37 @@ impl OpenOptions {
         if super::backup::is_unfinished_restore(&self.dir) {
             return Err(StorageError::UnfinishedRestore(self.dir.clone()));
         }
-        create_private_dir(&self.dir)
+        self.medium
+            .make_dir(&self.dir)
             .map_err(|source| StorageError::io("create", &self.dir, source))?;
-        let path = self.dir.join("state.redb");
-        refuse_newer(&path, &self.dir)?;
-        let database = open_database(&path, &self.dir, STATE_CACHE)?;
+        let path = self.dir.join(STATE);
+        refuse_newer(&*self.medium, &path, &self.dir)?;
+        let database = HeldDatabase::open(&*self.medium, &path, &self.dir, STATE_CACHE)?;
         bring_up_to_date(&database, &self.dir)?;
-        let storage = Storage::start(database, guard.clone())?;
-        let volumes = Volumes::open(self.dir.join("volumes"), guard.clone())?;
+        let storage = Storage::start(
+            database,
+            guard.clone(),
+            self.quick_repair_above,
+            self.answers,
+        )?;
+        let volumes = Volumes::open(
+            self.medium.clone(),
+            self.dir.join("volumes"),
+            guard.clone(),
+            self.answers,
+        )?;
         Ok((storage, volumes))
     }
 }
 
-/// Opens one redb file; a lock held elsewhere has its own error.
-pub(super) fn open_database(
-    path: &Path,
-    dir: &Path,
-    cache: usize,
-) -> Result<redb::Database, StorageError> {
-    if !path.exists() {
-        make_whole(path).map_err(|source| StorageError::io("create", path, source))?;
-    }
-    redb::Builder::new()
-        .set_cache_size(cache)
-        .open(path)
-        .map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => StorageError::Locked(dir.to_owned()),
-            other => other.into(),
-        })
-}
-
-/// Makes an empty redb file that is whole or absent, also after a kill at any moment: redb writes a new file's header in two steps, and
-/// between them the file is neither empty nor readable.
-fn make_whole(path: &Path) -> std::io::Result<()> {
-    let dir = path.parent().unwrap_or(path);
-    let making = path.with_extension("redb.new");
-    drop(std::fs::remove_file(&making));
-    drop(redb::Database::create(&making).map_err(std::io::Error::other)?);
-    std::fs::File::open(&making)?.sync_all()?;
-    std::fs::rename(&making, path)?;
-    std::fs::File::open(dir)?.sync_all()
-}
-
-/// Looks at the format through a read-only handle, so that a newer directory is not touched at all.
+/// Looks at the format without a change, so that a newer directory is not touched at all.
 ///
-/// A file that needs repair cannot be looked at this way; it is judged after its repair.
-fn refuse_newer(path: &Path, dir: &Path) -> Result<(), StorageError> {
-    let Ok(database) = redb::ReadOnlyDatabase::open(path) else {
+/// A file that needs repair is judged after its repair, which may take half a second and would be done twice.
+fn refuse_newer(medium: &dyn Medium, path: &Path, dir: &Path) -> Result<(), StorageError> {
+    if !medium.exists(path) {
+        return Ok(());
+    }
+    let Ok(database) = HeldDatabase::glance(medium, path, dir, STATE_CACHE) else {
         return Ok(());
     };
     match format_of(&ReadTxn(database.begin_read()?))? {
@@ -116,17 +151,17 @@ fn refuse_newer(path: &Path, dir: &Path) -> Result<(), StorageError> {
     }
 }
 
+/// The format of a directory's state; `None` before it was first written.
 fn format_of(rtxn: &ReadTxn) -> Result<Option<u32>, StorageError> {
-    let version = META.read(rtxn)?.get(&"format".to_owned())?;
+    let version = META.read(rtxn)?.get(&FORMAT_KEY.to_owned())?;
     Ok(version.map(|version| u32::try_from(version).unwrap_or(u32::MAX)))
 }
 
-fn bring_up_to_date(database: &redb::Database, dir: &Path) -> Result<(), StorageError> {
+fn bring_up_to_date(database: &HeldDatabase, dir: &Path) -> Result<(), StorageError> {
     let Some(found) = format_of(&ReadTxn(database.begin_read()?))? else {
         let wtxn = WriteTxn(database.begin_write()?);
         set_format(&wtxn, FORMAT_VERSION)?;
-        wtxn.0.commit()?;
-        return Ok(());
+        return guarded(STATE, || Ok(wtxn.0.commit()?));
     };
     if found > FORMAT_VERSION {
         return Err(StorageError::NewerFormat {
@@ -139,7 +174,7 @@ fn bring_up_to_date(database: &redb::Database, dir: &Path) -> Result<(), Storage
         let wtxn = WriteTxn(database.begin_write()?);
         (step.run)(&wtxn)?;
         set_format(&wtxn, step.to)?;
-        wtxn.0.commit()?;
+        guarded(STATE, || Ok(wtxn.0.commit()?))?;
         tracing::info!(
             storage.format = step.to,
             "data directory upgraded to format {}",
@@ -151,7 +186,7 @@ fn bring_up_to_date(database: &redb::Database, dir: &Path) -> Result<(), Storage
 
 pub(super) fn set_format(wtxn: &WriteTxn, version: u32) -> Result<(), StorageError> {
     META.write(wtxn)?
-        .put(&"format".to_owned(), &u64::from(version))
+        .put(&FORMAT_KEY.to_owned(), &u64::from(version))
 }
 
 #[cfg(test)]
@@ -162,7 +197,8 @@ mod tests {
     fn a_newer_format_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         drop(OpenOptions::new(dir.path()).open().unwrap());
-        let database = open_database(&dir.path().join("state.redb"), dir.path(), 1 << 20).unwrap();
+        let state = dir.path().join(STATE);
+        let database = HeldDatabase::open(&FileSystem, &state, dir.path(), 1 << 20).unwrap();
         let wtxn = WriteTxn(database.begin_write().unwrap());
         set_format(&wtxn, FORMAT_VERSION + 1).unwrap();
         wtxn.0.commit().unwrap();

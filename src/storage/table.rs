@@ -2,7 +2,9 @@
 
 use super::codec::Value;
 use super::database::{ReadTxn, WriteTxn};
+use super::doctor::TableCheck;
 use super::error::StorageError;
+use super::held::guarded;
 use super::key::{Key, KeyReader, after_prefix};
 use redb::{ReadableTable, TableDefinition, TableError};
 use std::marker::PhantomData;
@@ -25,6 +27,12 @@ impl<K: Key, V: Value> Table<K, V> {
             name,
             types: PhantomData,
         }
+    }
+
+    /// How somebody who does not know its types looks at its rows.
+    #[must_use]
+    pub const fn check(&self) -> TableCheck {
+        TableCheck::new::<K, V>(self.name)
     }
 
     /// Opens it for reading; a table that nobody wrote to is empty.
@@ -74,11 +82,11 @@ impl Transaction for ReadTxn {
     type Raw<'txn> = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
     fn open_raw(&self, name: &str) -> Result<Option<Self::Raw<'_>>, StorageError> {
-        match self.0.open_table(RawDefinition::new(name)) {
+        guarded(name, || match self.0.open_table(RawDefinition::new(name)) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
             Err(error) => Err(error.into()),
-        }
+        })
     }
 }
 
@@ -86,7 +94,9 @@ impl Transaction for WriteTxn {
     type Raw<'txn> = RawWrite<'txn>;
 
     fn open_raw(&self, name: &str) -> Result<Option<Self::Raw<'_>>, StorageError> {
-        Ok(Some(self.0.open_table(RawDefinition::new(name))?))
+        guarded(name, || {
+            Ok(Some(self.0.open_table(RawDefinition::new(name))?))
+        })
     }
 }
 
@@ -106,10 +116,10 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
         let Some(raw) = &self.raw else {
             return Ok(None);
         };
-        match raw.get(key.bytes().as_slice())? {
+        guarded(self.name, || match raw.get(key.bytes().as_slice())? {
             Some(guard) => decode(self.name, guard.value()).map(Some),
             None => Ok(None),
-        }
+        })
     }
 
     /// Whether there is a value under `key`.
@@ -118,7 +128,7 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
     /// Failures of the store.
     pub fn contains(&self, key: &K) -> Result<bool, StorageError> {
         match &self.raw {
-            Some(raw) => Ok(raw.get(key.bytes().as_slice())?.is_some()),
+            Some(raw) => guarded(self.name, || Ok(raw.get(key.bytes().as_slice())?.is_some())),
             None => Ok(false),
         }
     }
@@ -210,7 +220,9 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
     /// # Errors
     /// Failures of the store.
     pub fn len(&self) -> Result<u64, StorageError> {
-        self.raw.as_ref().map_or(Ok(0), |raw| Ok(raw.len()?))
+        self.raw
+            .as_ref()
+            .map_or(Ok(0), |raw| guarded(self.name, || Ok(raw.len()?)))
     }
 
     /// Whether the table has no rows.
@@ -230,7 +242,7 @@ impl<R: ReadableTable<&'static [u8], &'static [u8]>, K: Key, V: Value> TableHand
             // A start behind its end is an empty range, and redb would panic on it.
             Some(raw) if !is_empty_range(start, end) => {
                 let bounds = (as_slice(start), as_slice(end));
-                Some(raw.range::<&[u8]>(bounds)?)
+                Some(guarded(self.name, || Ok(raw.range::<&[u8]>(bounds)?))?)
             }
             _ => None,
         };
@@ -249,7 +261,11 @@ impl<K: Key, V: Value> TableHandle<RawWrite<'_>, K, V> {
     /// Failures of the store.
     pub fn put(&mut self, key: &K, value: &V) -> Result<(), StorageError> {
         if let Some(raw) = &mut self.raw {
-            raw.insert(key.bytes().as_slice(), value.encode().as_slice())?;
+            let (key, value) = (key.bytes(), value.encode());
+            guarded(self.name, || {
+                raw.insert(key.as_slice(), value.as_slice())?;
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -260,7 +276,9 @@ impl<K: Key, V: Value> TableHandle<RawWrite<'_>, K, V> {
     /// Failures of the store.
     pub fn remove(&mut self, key: &K) -> Result<bool, StorageError> {
         match &mut self.raw {
-            Some(raw) => Ok(raw.remove(key.bytes().as_slice())?.is_some()),
+            Some(raw) => guarded(self.name, || {
+                Ok(raw.remove(key.bytes().as_slice())?.is_some())
+            }),
             None => Ok(false),
         }
     }
@@ -269,9 +287,11 @@ impl<K: Key, V: Value> TableHandle<RawWrite<'_>, K, V> {
 /// Rows of a range, from both ends.
 pub struct Rows<'a, K, V> {
     name: &'static str,
-    range: Option<redb::Range<'a, &'static [u8], &'static [u8]>>,
+    range: Option<RawRange<'a>>,
     types: PhantomData<fn() -> (K, V)>,
 }
+
+type RawRange<'a> = redb::Range<'a, &'static [u8], &'static [u8]>;
 
 type RawRow<'a> = Result<
     (
@@ -282,13 +302,22 @@ type RawRow<'a> = Result<
 >;
 
 impl<K: Key, V: Value> Rows<'_, K, V> {
-    fn row(&self, row: RawRow<'_>) -> Result<(K, V), StorageError> {
+    fn row(name: &str, row: RawRow<'_>) -> Result<(K, V), StorageError> {
         let (key, value) = row?;
-        let mut reader = KeyReader(key.value());
-        let parsed = K::pull(&mut reader).filter(|_| reader.0.is_empty());
-        let parsed =
-            parsed.ok_or_else(|| StorageError::corrupt(self.name, "key has another shape"))?;
-        Ok((parsed, decode(self.name, value.value())?))
+        let key = key_of(key.value()).map_err(|what| StorageError::corrupt(name, what))?;
+        Ok((key, decode(name, value.value())?))
+    }
+
+    /// A row of the range; after a failure nothing follows.
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut RawRange<'_>) -> Option<Result<(K, V), StorageError>>,
+    ) -> Option<Result<(K, V), StorageError>> {
+        let range = self.range.as_mut()?;
+        guarded(self.name, || Ok(step(range))).unwrap_or_else(|panicked| {
+            self.range = None;
+            Some(Err(panicked))
+        })
     }
 }
 
@@ -296,16 +325,23 @@ impl<K: Key, V: Value> Iterator for Rows<'_, K, V> {
     type Item = Result<(K, V), StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.range.as_mut()?.next()?;
-        Some(self.row(row))
+        let name = self.name;
+        self.step(|range| range.next().map(|row| Self::row(name, row)))
     }
 }
 
 impl<K: Key, V: Value> DoubleEndedIterator for Rows<'_, K, V> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let row = self.range.as_mut()?.next_back()?;
-        Some(self.row(row))
+        let name = self.name;
+        self.step(|range| range.next_back().map(|row| Self::row(name, row)))
     }
+}
+
+/// Reads a whole key.
+pub(super) fn key_of<K: Key>(bytes: &[u8]) -> Result<K, &'static str> {
+    let mut reader = KeyReader(bytes);
+    let key = K::pull(&mut reader).filter(|_| reader.0.is_empty());
+    key.ok_or("key has another shape")
 }
 
 fn decode<V: Value>(table: &str, bytes: &[u8]) -> Result<V, StorageError> {

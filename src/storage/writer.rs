@@ -3,10 +3,14 @@
 //! The disk's sync is the scarce thing: a small durable commit costs milliseconds, whatever it holds. A write that fails
 //! must not leave a trace in its neighbours' commit. When one in a group fails, the transaction is thrown away, the others
 //! run again together in a fresh one, and the failed ones run alone after them; each answer is therefore true of what is on disk.
+//!
+//! When redb fails (a full disk, an I/O error, a panic of its), the file goes on as a view that can be read, writes are refused, and
+//! [`Message::Mend`] opens it again.
 
 use super::database::WriteTxn;
 use super::disk::DiskGuard;
 use super::error::StorageError;
+use super::held::{HeldDatabase, guarded, panic_text};
 use redb::Durability;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,7 +25,10 @@ const GROUP: usize = 256;
 
 /// File size above which every commit makes the file quick to open after a crash. Measured: redb repairs about 120 MB a
 /// second, so a smaller file opens within half a second without it, and commits are four times as fast.
-const QUICK_REPAIR_ABOVE: u64 = 64 * 1024 * 1024;
+pub(super) const QUICK_REPAIR_ABOVE: u64 = 64 * 1024 * 1024;
+
+/// Failed attempts to mend, for other reasons than space, after which the process had better start anew; about a minute.
+const MENDS: u32 = 60;
 
 /// Something the writer thread can run.
 pub(super) trait Request: Send {
@@ -31,10 +38,16 @@ pub(super) trait Request: Send {
     fn answer(self: Box<Self>);
     /// Answers that the store failed.
     fn fail(self: Box<Self>, error: StorageError);
-    /// Ends the writer.
-    fn is_stop(&self) -> bool {
-        false
-    }
+}
+
+/// What the writer thread is told.
+pub(super) enum Message {
+    /// Run this in the next transaction.
+    Write(Box<dyn Request>),
+    /// Make the file writable again, if it is not.
+    Mend(oneshot::Sender<Result<(), StorageError>>),
+    /// End after everything that was sent before.
+    Stop,
 }
 
 /// A caller's closure with the place for its answer.
@@ -79,55 +92,44 @@ where
     }
 }
 
-/// Ends the writer after everything that was sent before it.
-pub(super) struct Stop;
-
-impl Request for Stop {
-    fn run(&mut self, _: &WriteTxn) -> bool {
-        true
-    }
-    fn answer(self: Box<Self>) {}
-    fn fail(self: Box<Self>, _: StorageError) {}
-    fn is_stop(&self) -> bool {
-        true
-    }
-}
-
 /// What the thread works with.
 pub(super) struct Writer {
-    pub database: Arc<redb::Database>,
+    pub database: Arc<HeldDatabase>,
     /// Counts commits; wakes readers.
     pub commits: watch::Sender<u64>,
-    /// Fires when redb failed: it answers nothing but that failure from then on.
+    /// Fires when the file cannot be used any more.
     pub broken: CancellationToken,
     pub guard: DiskGuard,
+    /// See [`QUICK_REPAIR_ABOVE`].
+    pub quick_repair_above: u64,
+    /// Attempts to mend, in a row, that failed for other reasons than space.
+    pub failed_mends: u32,
 }
 
 type Requests = Vec<Box<dyn Request>>;
 
 impl Writer {
-    /// Starts the thread; it ends with [`Stop`] or when every sender is gone.
+    /// Starts the thread; it ends with [`Message::Stop`] or when every sender is gone.
     pub(super) fn spawn(
-        self,
-        mut inbox: mpsc::Receiver<Box<dyn Request>>,
+        mut self,
+        mut inbox: mpsc::Receiver<Message>,
     ) -> Result<std::thread::JoinHandle<()>, StorageError> {
         let body = move || {
             while let Some(first) = inbox.blocking_recv() {
-                let mut group = vec![first];
-                while group.len() < GROUP {
-                    match inbox.try_recv() {
-                        Ok(next) => group.push(next),
-                        Err(_) => break,
-                    }
+                let mut group = Requests::new();
+                let mut next = Some(first);
+                while let Some(Message::Write(request)) = next {
+                    group.push(request);
+                    let has_room = group.len() < GROUP;
+                    next = has_room.then(|| inbox.try_recv().ok()).flatten();
                 }
-                let stop = group.iter().any(|request| request.is_stop());
-                self.commit_group(group);
-                if stop {
-                    inbox.close();
-                    while let Ok(late) = inbox.try_recv() {
-                        late.fail(StorageError::Closing);
-                    }
-                    return;
+                if !group.is_empty() {
+                    self.commit_group(group);
+                }
+                match next {
+                    Some(Message::Mend(answer)) => drop(answer.send(self.mend())),
+                    Some(Message::Stop) => return self.end(inbox),
+                    Some(Message::Write(_)) | None => {}
                 }
             }
         };
@@ -135,6 +137,17 @@ impl Writer {
             .name("state-writer".into())
             .spawn(body)
             .map_err(|source| StorageError::io("start the writer of", "state.redb", source))
+    }
+
+    fn end(self, mut inbox: mpsc::Receiver<Message>) {
+        inbox.close();
+        while let Ok(late) = inbox.try_recv() {
+            match late {
+                Message::Write(request) => request.fail(StorageError::Closing),
+                Message::Mend(answer) => drop(answer.send(Err(StorageError::Closing))),
+                Message::Stop => {}
+            }
+        }
     }
 
     fn commit_group(&self, group: Requests) {
@@ -169,19 +182,21 @@ impl Writer {
         };
         let kept: Vec<bool> = group.iter_mut().map(|request| request.run(&wtxn)).collect();
         if kept.iter().all(|keep| *keep) {
-            match wtxn.0.commit() {
+            match guarded("state.redb", || Ok(wtxn.0.commit()?)) {
                 Ok(()) => {
                     self.commits.send_modify(|count| *count += 1);
                     for request in group {
                         request.answer();
                     }
                 }
-                Err(error) => self.break_down(group, &format!("commit failed: {error}")),
+                Err(error) => self.break_down(group, &format!("a commit failed: {error}")),
             }
             return (Vec::new(), Vec::new());
         }
-        if let Err(error) = wtxn.0.abort() {
-            self.break_down(group, &format!("failed to roll back a write: {error}"));
+        let rolled_back = guarded("state.redb", || Ok(wtxn.0.abort()?));
+        // A write that failed because the disk did has the disk's answer, not its own.
+        if rolled_back.is_err() || self.database.trouble().is_some() {
+            self.break_down(group, "a write could not be rolled back");
             return (Vec::new(), Vec::new());
         }
         let mut good = Vec::new();
@@ -198,28 +213,38 @@ impl Writer {
 
     fn begin(&self) -> Result<WriteTxn, StorageError> {
         let mut wtxn = self.database.begin_write()?;
-        wtxn.set_durability(Durability::Immediate)?;
-        wtxn.set_quick_repair(self.guard.state_file_bytes() > QUICK_REPAIR_ABOVE);
+        guarded("state.redb", || {
+            wtxn.set_durability(Durability::Immediate)?;
+            wtxn.set_quick_repair(self.database.bytes() > self.quick_repair_above);
+            Ok(())
+        })?;
         Ok(WriteTxn(wtxn))
     }
 
-    /// redb failed. Whether the group is on disk is not known, so nobody is told that it is; the process is to start anew.
+    /// redb failed. Whether the group is on disk is not known, so nobody is told that it is.
     fn break_down(&self, group: Requests, what: &str) {
-        tracing::error!("{what}");
-        self.broken.cancel();
+        let trouble = self.database.give_up(what);
         for request in group {
-            request.fail(StorageError::Corrupt {
-                table: "state.redb".into(),
-                what: what.to_owned(),
-            });
+            request.fail(self.database.unavailable(&trouble));
         }
+        // What a failed commit wrote may be there, now that the file was read anew.
+        self.commits.send_modify(|count| *count += 1);
     }
-}
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+    fn mend(&mut self) -> Result<(), StorageError> {
+        let is_space = |writer: &Self| writer.database.trouble().is_some_and(|it| it.is_space);
+        let mended = self.database.mend();
+        match &mended {
+            Ok(()) => self.failed_mends = 0,
+            Err(StorageError::Corrupt { .. }) => self.failed_mends = MENDS,
+            Err(_) if is_space(self) => self.failed_mends = 0,
+            Err(_) => self.failed_mends += 1,
+        }
+        if self.failed_mends >= MENDS {
+            tracing::error!("`state.redb` cannot be opened again");
+            self.broken.cancel();
+        }
+        self.commits.send_modify(|count| *count += 1);
+        mended
+    }
 }

@@ -7,7 +7,8 @@ use super::archive::Row;
 use super::manifest::Place;
 use crate::kit::create_private_dir;
 use crate::storage::StorageError;
-use crate::storage::open::open_database;
+use crate::storage::held::HeldDatabase;
+use crate::storage::medium::FileSystem;
 use crate::storage::table::RawDefinition;
 use crate::storage::volumes::{BYTES, volume_path};
 use std::fs::{self, File};
@@ -41,7 +42,7 @@ pub(super) struct Target {
     made_dir: bool,
     finished: bool,
     filling: Option<Filling>,
-    state: Option<redb::Database>,
+    state: Option<HeldDatabase>,
 }
 
 /// The entry whose blocks are coming in.
@@ -55,7 +56,7 @@ enum Part {
     Table {
         wtxn: Box<redb::WriteTransaction>,
         table: String,
-        _volume: Option<redb::Database>,
+        _volume: Option<HeldDatabase>,
     },
     File {
         file: File,
@@ -82,7 +83,12 @@ impl Target {
         sync_dir(dir)?;
         create_private_dir(&target.staging)
             .map_err(|source| StorageError::io("create", &target.staging, source))?;
-        target.state = Some(open_database(&target.staging.join(STATE), dir, CACHE)?);
+        target.state = Some(HeldDatabase::open(
+            &FileSystem,
+            &target.staging.join(STATE),
+            dir,
+            CACHE,
+        )?);
         Ok(target)
     }
 
@@ -165,7 +171,8 @@ impl Target {
                 let dir = self.staging.join("volumes");
                 create_private_dir(&dir)
                     .map_err(|source| StorageError::io("create", &dir, source))?;
-                let volume = open_database(&volume_path(&dir, number), &dir, CACHE)?;
+                let volume =
+                    HeldDatabase::open(&FileSystem, &volume_path(&dir, number), &dir, CACHE)?;
                 Ok(Part::Table {
                     wtxn: Box::new(volume.begin_write()?),
                     table: BYTES.to_owned(),

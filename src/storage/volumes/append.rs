@@ -3,6 +3,7 @@
 use super::file::VolumeFile;
 use super::handle::{VolumeRef, check_of};
 use super::read::Files;
+use crate::storage::database::Answers;
 use crate::storage::disk::DiskGuard;
 use crate::storage::error::StorageError;
 use crate::storage::thread::WriterThread;
@@ -30,6 +31,8 @@ struct Append {
 
 enum Message {
     Append(Append),
+    /// Make volumes usable again that are not.
+    Mend(oneshot::Sender<Result<(), StorageError>>),
     Stop,
 }
 
@@ -37,12 +40,17 @@ enum Message {
 #[derive(Clone)]
 pub(super) struct Appender {
     inbox: mpsc::Sender<Message>,
+    answers: Answers,
     /// Last, so that the way to the thread is closed before it is waited for.
     thread: Arc<WriterThread>,
 }
 
 impl Appender {
-    pub(super) fn start(files: Arc<Files>, guard: DiskGuard) -> Result<Self, StorageError> {
+    pub(super) fn start(
+        files: Arc<Files>,
+        guard: DiskGuard,
+        answers: Answers,
+    ) -> Result<Self, StorageError> {
         let (inbox, messages) = mpsc::channel(QUEUE);
         let mut writer = Writer {
             files,
@@ -53,6 +61,10 @@ impl Appender {
         if let Some(last) = writer.files.numbers().last().copied() {
             let file = writer.files.get(last)?;
             let end = file.end()?;
+            let trouble = file.database().trouble();
+            writer
+                .files
+                .set_stuck(trouble.map(|it| file.database().unavailable(&it).to_string()));
             writer.current = Some(Current {
                 number: last,
                 file,
@@ -65,18 +77,34 @@ impl Appender {
             .map_err(|source| StorageError::io("start the writer of", "volumes", source))?;
         Ok(Self {
             inbox,
+            answers,
             thread: Arc::new(WriterThread::new(thread)),
         })
     }
 
     pub(super) async fn append(&self, parts: Vec<Bytes>) -> Result<Vec<VolumeRef>, StorageError> {
+        if parts.iter().any(|part| u32::try_from(part.len()).is_err()) {
+            return Err(StorageError::corrupt(
+                "volumes",
+                "a part is larger than 4 GiB",
+            ));
+        }
         let (answer, answered) = oneshot::channel();
         let message = Message::Append(Append { parts, answer });
         self.inbox
             .send(message)
             .await
             .map_err(|_| StorageError::Closing)?;
-        answered.await.unwrap_or(Err(StorageError::Closing))
+        let waited = self.answers.wait(answered).await;
+        waited.unwrap_or(Err(StorageError::Closing))
+    }
+
+    pub(super) async fn mend(&self) -> Result<(), StorageError> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.inbox.send(Message::Mend(answer)).await;
+        sent.map_err(|_| StorageError::Closing)?;
+        let waited = self.answers.wait(answered).await;
+        waited.unwrap_or(Err(StorageError::Closing))
     }
 
     pub(super) async fn close(self) {
@@ -101,27 +129,24 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, mut messages: mpsc::Receiver<Message>) {
-        let mut open = true;
-        while open {
-            let Some(Message::Append(first)) = messages.blocking_recv() else {
-                return;
-            };
-            let mut bytes: usize = first.parts.iter().map(Bytes::len).sum();
-            let mut group = vec![first];
-            while bytes < GROUP_BYTES {
-                match messages.try_recv() {
-                    Ok(Message::Append(next)) => {
-                        bytes += next.parts.iter().map(Bytes::len).sum::<usize>();
-                        group.push(next);
-                    }
-                    Ok(Message::Stop) => {
-                        open = false;
-                        break;
-                    }
-                    Err(_) => break,
-                }
+        while let Some(first) = messages.blocking_recv() {
+            let mut bytes = 0;
+            let mut group = Vec::new();
+            let mut next = Some(first);
+            while let Some(Message::Append(append)) = next {
+                bytes += append.parts.iter().map(Bytes::len).sum::<usize>();
+                group.push(append);
+                let has_room = bytes < GROUP_BYTES;
+                next = has_room.then(|| messages.try_recv().ok()).flatten();
             }
-            self.commit(group);
+            if !group.is_empty() {
+                self.commit(group);
+            }
+            match next {
+                Some(Message::Mend(answer)) => drop(answer.send(self.mend())),
+                Some(Message::Stop) => return,
+                Some(Message::Append(_)) | None => {}
+            }
         }
     }
 
@@ -133,18 +158,36 @@ impl Writer {
                 }
             }
             Err(error) => {
-                // What the file holds now is only known by opening it again.
-                if let Some(current) = self.current.take() {
-                    self.files.forget(current.number);
-                }
                 if !matches!(error, StorageError::ReadOnly { .. }) {
-                    tracing::error!("failed to append to a volume: {error}");
+                    self.give_up(&error);
                 }
                 for append in group {
                     drop(append.answer.send(Err(again(&error))));
                 }
             }
         }
+    }
+
+    /// The disk failed. What the file holds now is only known by opening it again.
+    fn give_up(&mut self, error: &StorageError) {
+        self.files.set_stuck(Some(error.to_string()));
+        if let Some(current) = self.current.take() {
+            current.file.database().give_up(&error.to_string());
+        }
+    }
+
+    /// Opens every volume again that failed, and the one to write to.
+    fn mend(&mut self) -> Result<(), StorageError> {
+        let mended = self
+            .files
+            .troubled()
+            .into_iter()
+            .map(|file| file.database().mend());
+        let mended = mended.fold(Ok(()), Result::and);
+        // A new one may have been opened on a full disk.
+        self.current()?.file.database().mend()?;
+        self.files.set_stuck(None);
+        mended
     }
 
     fn append_group(&mut self, group: &[Append]) -> Result<Vec<Vec<VolumeRef>>, StorageError> {
@@ -158,8 +201,7 @@ impl Writer {
         for append in group {
             let mut own = Vec::with_capacity(append.parts.len());
             for part in &append.parts {
-                let len = u32::try_from(part.len())
-                    .map_err(|_| StorageError::corrupt("volumes", "a part is larger than 4 GiB"))?;
+                let len = u32::try_from(part.len()).expect("looked at when it came");
                 own.push(VolumeRef {
                     volume: current.number,
                     position: at,
@@ -212,6 +254,10 @@ fn again(error: &StorageError) -> StorageError {
         StorageError::ReadOnly { free_mb, floor_mb } => StorageError::ReadOnly {
             free_mb: *free_mb,
             floor_mb: *floor_mb,
+        },
+        StorageError::Unavailable { file, what } => StorageError::Unavailable {
+            file: file.clone(),
+            what: what.clone(),
         },
         other => StorageError::corrupt("volumes", other.to_string()),
     }

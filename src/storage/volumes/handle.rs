@@ -1,8 +1,10 @@
 //! The handle to the volumes, and the references it gives out.
 
 use super::{append, read};
+use crate::storage::database::Answers;
 use crate::storage::disk::DiskGuard;
 use crate::storage::error::StorageError;
+use crate::storage::medium::Medium;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -30,9 +32,14 @@ pub struct Volumes {
 }
 
 impl Volumes {
-    pub(in crate::storage) fn open(dir: PathBuf, guard: DiskGuard) -> Result<Self, StorageError> {
-        let files = Arc::new(read::Files::open(dir)?);
-        let appender = append::Appender::start(files.clone(), guard.clone())?;
+    pub(in crate::storage) fn open(
+        medium: Arc<dyn Medium>,
+        dir: PathBuf,
+        guard: DiskGuard,
+        answers: Answers,
+    ) -> Result<Self, StorageError> {
+        let files = Arc::new(read::Files::open(medium, dir)?);
+        let appender = append::Appender::start(files.clone(), guard.clone(), answers)?;
         Ok(Self {
             appender,
             files,
@@ -44,8 +51,8 @@ impl Volumes {
     /// share one commit.
     ///
     /// # Errors
-    /// [`StorageError::ReadOnly`] below the hard floor of free disk, other failures of the store; nothing then points to
-    /// what may have been written.
+    /// [`StorageError::ReadOnly`] below the hard floor of free disk, [`StorageError::Unavailable`] when the disk failed, other
+    /// failures of the store; nothing then points to what may have been written.
     pub async fn append(&self, parts: Vec<Bytes>) -> Result<Vec<VolumeRef>, StorageError> {
         self.appender.append(parts).await
     }
@@ -67,6 +74,23 @@ impl Volumes {
     /// [`StorageError::Corrupt`] when they are not what was stored, other failures of the store.
     pub fn read(&self, place: &VolumeRef) -> Result<Vec<u8>, StorageError> {
         self.files.read(place)
+    }
+
+    /// Why nothing can be appended now, for a person; `None` when all is well. Free disk below its floor is not meant.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.files.stuck()
+    }
+
+    /// Tries to make volumes usable again after the disk failed; does nothing when they are. To be called about once a second.
+    ///
+    /// # Errors
+    /// Why one is still not.
+    pub async fn mend(&self) -> Result<(), StorageError> {
+        if self.files.stuck().is_none() && self.files.troubled().is_empty() {
+            return Ok(());
+        }
+        self.appender.mend().await
     }
 
     /// Numbers of the files there are, oldest first.
@@ -147,7 +171,7 @@ mod tests {
             hard_bytes: 1_000,
         };
         let load = move || probe.load(std::sync::atomic::Ordering::SeqCst);
-        let guard = DiskGuard::with_probe(dir.path().to_owned(), floors, load);
+        let guard = DiskGuard::with_probe(floors, load);
         let (storage, volumes) = OpenOptions::new(dir.path()).open_with(&guard).unwrap();
         let runtime = runtime();
         let append = || runtime.block_on(volumes.append(vec![Bytes::from_static(b"bytes")]));

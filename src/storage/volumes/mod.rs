@@ -12,3 +12,4 @@ mod read;
 
 pub(in crate::storage) use file::{BYTES, VolumeFile, volume_path};
 pub use handle::{VolumeRef, Volumes};
+pub(in crate::storage) use read::{numbers_in, read_checked};

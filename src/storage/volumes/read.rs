@@ -2,20 +2,24 @@
 
 use super::file::{VolumeFile, volume_path};
 use super::handle::{VolumeRef, check_of};
-use crate::kit::create_private_dir;
 use crate::storage::error::StorageError;
+use crate::storage::medium::Medium;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Closed volumes that stay open for readers; each costs a file handle and up to a few megabytes of cache.
 const KEPT_OPEN: usize = 8;
 
 /// The files of `volumes/`.
 pub(super) struct Files {
+    medium: Arc<dyn Medium>,
     dir: PathBuf,
     open: Mutex<Open>,
+    /// Why the last append failed, until the way is free again.
+    stuck: Mutex<Option<String>>,
 }
 
 struct Open {
@@ -24,28 +28,19 @@ struct Open {
 }
 
 impl Files {
-    pub(super) fn open(dir: PathBuf) -> Result<Self, StorageError> {
-        create_private_dir(&dir).map_err(|source| StorageError::io("create", &dir, source))?;
-        let mut numbers = Vec::new();
-        let entries =
-            std::fs::read_dir(&dir).map_err(|source| StorageError::io("list", &dir, source))?;
-        for entry in entries {
-            let name = entry
-                .map_err(|source| StorageError::io("list", &dir, source))?
-                .file_name();
-            let number: Option<u32> = name
-                .to_str()
-                .and_then(|name| name.strip_suffix(".redb"))
-                .and_then(|stem| stem.parse().ok());
-            numbers.extend(number);
-        }
-        numbers.sort_unstable();
+    pub(super) fn open(medium: Arc<dyn Medium>, dir: PathBuf) -> Result<Self, StorageError> {
+        medium
+            .make_dir(&dir)
+            .map_err(|source| StorageError::io("create", &dir, source))?;
+        let numbers = numbers_in(&*medium, &dir)?;
         Ok(Self {
+            medium,
             dir,
             open: Mutex::new(Open {
                 numbers,
                 files: BTreeMap::new(),
             }),
+            stuck: Mutex::new(None),
         })
     }
 
@@ -54,12 +49,8 @@ impl Files {
     }
 
     /// When the file of volume `number` was made, as its age.
-    pub(super) fn age(&self, number: u32) -> std::time::Duration {
-        let made =
-            std::fs::metadata(volume_path(&self.dir, number)).and_then(|meta| meta.created());
-        made.ok()
-            .and_then(|made| made.elapsed().ok())
-            .unwrap_or_default()
+    pub(super) fn age(&self, number: u32) -> Duration {
+        self.medium.age(&volume_path(&self.dir, number))
     }
 
     pub(super) fn get(&self, number: u32) -> Result<Arc<VolumeFile>, StorageError> {
@@ -73,14 +64,29 @@ impl Files {
                 format!("volume {number} is missing"),
             ));
         }
-        let file = Arc::new(VolumeFile::open(&volume_path(&self.dir, number))?);
+        let file = Arc::new(VolumeFile::open(
+            &*self.medium,
+            &volume_path(&self.dir, number),
+        )?);
         open.keep(number, file.clone());
         Ok(file)
     }
 
-    /// Forgets an open file: after a failed read or write redb answers nothing but that failure, and only opening it again helps.
-    pub(super) fn forget(&self, number: u32) {
-        self.open.lock().files.remove(&number);
+    /// Why nothing can be appended. A volume that is only read and cannot be is not meant: its readers are told.
+    pub(super) fn stuck(&self) -> Option<String> {
+        self.stuck.lock().clone()
+    }
+
+    /// Notes why an append failed, or that the way is free again.
+    pub(super) fn set_stuck(&self, why: Option<String>) {
+        *self.stuck.lock() = why;
+    }
+
+    /// Volumes that are open and cannot be used as they should.
+    pub(super) fn troubled(&self) -> Vec<Arc<VolumeFile>> {
+        let open = self.open.lock();
+        let troubled = |file: &&Arc<VolumeFile>| file.database().trouble().is_some();
+        open.files.values().filter(troubled).cloned().collect()
     }
 
     /// Makes the volume after `last`.
@@ -89,7 +95,10 @@ impl Files {
         last: Option<u32>,
     ) -> Result<(u32, Arc<VolumeFile>), StorageError> {
         let number = last.map_or(1, |last| last + 1);
-        let file = Arc::new(VolumeFile::open(&volume_path(&self.dir, number))?);
+        let file = Arc::new(VolumeFile::open(
+            &*self.medium,
+            &volume_path(&self.dir, number),
+        )?);
         let mut open = self.open.lock();
         open.numbers.push(number);
         open.keep(number, file.clone());
@@ -97,21 +106,41 @@ impl Files {
     }
 
     pub(super) fn read(&self, place: &VolumeRef) -> Result<Vec<u8>, StorageError> {
-        let bytes = self
-            .get(place.volume)?
-            .read(place.position, place.len as usize)?;
-        if bytes.len() != place.len as usize || check_of(&bytes) != place.check {
-            let what = format!(
-                "{} bytes at {} are not what was stored",
-                place.len, place.position
-            );
-            return Err(StorageError::corrupt(
-                &format!("volume {}", place.volume),
-                what,
-            ));
-        }
-        Ok(bytes)
+        read_checked(&*self.get(place.volume)?, place)
     }
+}
+
+/// The bytes at `place` of its volume `file`, checked against their hash.
+pub(in crate::storage) fn read_checked(
+    file: &VolumeFile,
+    place: &VolumeRef,
+) -> Result<Vec<u8>, StorageError> {
+    let bytes = file.read(place.position, place.len as usize)?;
+    if bytes.len() != place.len as usize || check_of(&bytes) != place.check {
+        let what = format!(
+            "{} bytes at {} are not what was stored",
+            place.len, place.position
+        );
+        return Err(StorageError::corrupt(
+            &format!("volume {}", place.volume),
+            what,
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The volumes in `dir`, oldest first.
+pub(in crate::storage) fn numbers_in(
+    medium: &dyn Medium,
+    dir: &Path,
+) -> Result<Vec<u32>, StorageError> {
+    let names = medium
+        .list(dir)
+        .map_err(|source| StorageError::io("list", dir, source))?;
+    let number = |name: &String| name.strip_suffix(".redb")?.parse().ok();
+    let mut numbers: Vec<u32> = names.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 impl Open {
