@@ -17,6 +17,7 @@ use crate::projects::Projects;
 use crate::reports::Reports;
 use crate::search::{Search, SearchParts};
 use crate::storage::{DiskGuard, Floors, OpenOptions, Storage, Volumes};
+use crate::web::{ViewerLimits, Viewers};
 use anyhow::Context;
 
 /// The server's parts, wired; clones share them.
@@ -98,7 +99,14 @@ impl App {
 
         let history = History::new(storage.clone());
         let aliases = Aliases::new(storage.clone(), clock.clone());
-        let logs = Logs::new(storage.clone(), volumes.clone());
+        let limits = ViewerLimits {
+            waiting: settings.max_viewers,
+            waiting_of_account: settings.max_viewers_of_account,
+            patience: settings.viewer_patience,
+            ..ViewerLimits::default()
+        };
+        let viewers = Viewers::new(limits, tasks.stopping());
+        let logs = Logs::with_viewers(storage.clone(), volumes.clone(), viewers.clone());
         let artifacts = Artifacts::new(storage.clone(), volumes.clone());
         let reports = Reports::new(storage.clone(), volumes.clone(), clock.clone());
         let builds = Builds::new(
@@ -160,6 +168,7 @@ impl App {
             consumers.clone(),
             accounts.clone(),
             tasks.clone(),
+            viewers,
         );
         Ok(Self {
             clock,

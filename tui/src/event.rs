@@ -74,8 +74,11 @@ pub(crate) enum LogPurpose {
     Show,
     /// To be looked through for the next match.
     Find,
-    /// The tail: the server waits until there is something.
-    Follow,
+    /// The tail: the server waits until there is a line, or more than this many bytes.
+    Follow {
+        /// Bytes of the log as it was last seen.
+        known_bytes: u64,
+    },
 }
 
 /// The server's answer, or in words why there is none.

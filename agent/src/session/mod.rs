@@ -8,6 +8,8 @@ mod connect;
 mod cursor;
 mod deliver;
 mod handshake;
+mod probe;
 mod serve;
 
+pub(crate) use probe::probe;
 pub(crate) use serve::serve_forever;

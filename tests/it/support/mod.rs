@@ -3,9 +3,11 @@
 mod client;
 mod junit;
 mod server;
+mod speaker;
 mod venv;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use junit::{Case, junit};
 pub(crate) use server::{TestAgent, TestServer, job_with_script, lines_of};
+pub(crate) use speaker::{Speaker, journal};
 pub(crate) use venv::venv;

@@ -46,6 +46,7 @@ pub(crate) fn log_page(from: u64, limit: u64, total: u64) -> LogPage {
         build_id: BuildId::from_bytes(id(421)),
         attempt: 1,
         lines,
+        running: None,
         total_lines: total,
         total_bytes: total.saturating_mul(20),
         complete: true,
