@@ -93,7 +93,10 @@ fn many_files_in_one_folder() {
         }
         File::create(folder.join(number.to_string())).unwrap();
     }
+    let began = std::time::Instant::now();
     remove(&tree).unwrap();
+    // For who wants the figure; nothing depends on it.
+    eprintln!("{count} files deleted in {:?}", began.elapsed());
     assert!(!tree.exists());
 }
 
