@@ -61,13 +61,19 @@ async fn a_flood_without_a_newline_costs_little_memory() {
 }
 
 /// Steps that leave something behind or do not want to end, and how their builds must end.
-const HOSTILE: [(&str, &str, &str); 4] = [
+const HOSTILE: [(&str, &str, &str); 5] = [
     (
         "daemon",
         "passed",
         "setsid bash -c 'trap \"\" TERM HUP; while :; do sleep 1000; done' > /dev/null 2>&1 < /dev/null &
          (setsid bash -c '(trap \"\" TERM HUP; sleep 1000) &' &)
          nohup sleep 1000 &",
+    ),
+    (
+        // Its environment does not tell whose it is. The directory on its command line does, to this test.
+        "nameless-daemon",
+        "passed",
+        "(env -i setsid bash -c 'trap \"\" TERM HUP; while :; do sleep 1; done' \"$PWD\" > /dev/null 2>&1 &)",
     ),
     (
         "holds-the-pipes",

@@ -4,6 +4,7 @@ use super::processes;
 use super::proxy::Proxy;
 use super::settings::{PATIENCE, until};
 use super::user::User;
+use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
@@ -169,6 +170,7 @@ impl Machine {
             &capacity,
         ];
         self.agent_command(&agent.dir, &config, "").await;
+        leave_the_disk_alone(&agent.dir);
         let token = user.enrolment_token().await;
         let enroll = ["enroll", "--token-file", "-"];
         self.agent_command(&agent.dir, &enroll, &token).await;
@@ -274,6 +276,15 @@ impl Drop for Machine {
             }
         }
     }
+}
+
+/// The guard of the agent's disk would clean what a case looks at, and say so in the logs, on a machine that is nearly full.
+fn leave_the_disk_alone(agent: &Path) {
+    let path = agent.join("config.json");
+    let text = fs::read_to_string(&path).expect("the agent was configured");
+    let mut config: Value = serde_json::from_str(&text).expect("its configuration is JSON");
+    config["MinDiskSpaceGbForCleanup"] = json!(0.0);
+    fs::write(&path, config.to_string()).expect("its configuration can be changed");
 }
 
 /// Why no process of this user can have a disk of its own here, if so.

@@ -23,6 +23,15 @@ impl Process {
         words.starts_with(&["agent", "attempt"])
     }
 
+    /// Whether it is neither a server nor an agent: those stay when a build ends.
+    fn is_of_a_build(&self) -> bool {
+        let word = |place: usize| self.arguments.get(place).map(String::as_str);
+        !matches!(
+            (word(1), word(2)),
+            (Some("serve"), _) | (Some("agent"), Some("run"))
+        )
+    }
+
     fn is_of_a_step(&self) -> bool {
         self.environment
             .iter()
@@ -64,11 +73,10 @@ pub(crate) fn steps(dir: &Path, attempt: u32) -> Vec<Process> {
     of(dir).into_iter().filter(is_its).collect()
 }
 
-/// Waits until no runner and nothing of any step runs below `dir`.
+/// Waits until nothing runs below `dir` but servers and agents.
 pub(crate) async fn nothing_left(dir: &Path) {
-    let is_left = |process: &Process| process.is_runner() || process.is_of_a_step();
     until("no process of a build is left", || {
-        !of(dir).iter().any(is_left)
+        !of(dir).iter().any(Process::is_of_a_build)
     })
     .await;
 }
