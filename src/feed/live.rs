@@ -15,7 +15,6 @@ use axum::routing::get;
 use futures_util::SinkExt;
 use serde::Deserialize;
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::time::Duration;
 use testhide_protocol::api::EventRecord;
 
@@ -134,7 +133,7 @@ impl Follower {
     async fn serve(&mut self, socket: &mut WebSocket) -> Result<Infallible, End> {
         let stopping = self.feed.tasks.stopping();
         loop {
-            self.feed.viewers.turn(Turn::Follow).await;
+            self.feed.viewers.turn(Turn::Feed).await;
             // Asked anew each time: a token that ended or was revoked, or a permission that was taken away, ends what it gave.
             let principal = self
                 .feed
@@ -154,8 +153,7 @@ impl Follower {
                 return Err(End::Closing);
             }
             let reached = heard.reached.max(self.after);
-            let sending = self.send(socket, heard.events);
-            sending.await?;
+            self.send(socket, heard.events).await?;
             self.after = reached;
         }
     }
@@ -163,23 +161,17 @@ impl Follower {
     /// Sends events, or a ping where there are none.
     async fn send(&mut self, socket: &mut WebSocket, events: Vec<EventRecord>) -> Result<(), End> {
         let patience = self.patience();
-        let in_time =
-            async |sending: Sending<'_>| match tokio::time::timeout(patience, sending).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(End::Gone),
-                Err(_) => Err(End::TooSlow),
-            };
         if events.is_empty() {
             let ping = Message::Ping(axum::body::Bytes::new());
-            return in_time(Box::pin(socket.send(ping))).await;
+            return in_time(patience, socket.send(ping)).await;
         }
         for record in events {
             let text = serde_json::to_string(&record).map_err(|_| End::Failed)?;
             self.feed.viewers.took(text.len());
-            in_time(Box::pin(socket.feed(Message::Text(text.into())))).await?;
+            in_time(patience, socket.feed(Message::Text(text.into()))).await?;
             self.after = record.seq;
         }
-        in_time(Box::pin(socket.flush())).await
+        in_time(patience, socket.flush()).await
     }
 
     /// Half of what the connection itself allows: so there is time for a last word.
@@ -188,4 +180,13 @@ impl Follower {
     }
 }
 
-type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), axum::Error>> + Send + 'a>>;
+async fn in_time(
+    patience: Duration,
+    sending: impl Future<Output = Result<(), axum::Error>>,
+) -> Result<(), End> {
+    match tokio::time::timeout(patience, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::TooSlow),
+    }
+}

@@ -1,5 +1,9 @@
 //! The HTTP of the feed: events, and how those stand that follow them inside the server.
 
+mod audit;
+
+pub use audit::audit_routes;
+
 use super::visible::Feed;
 use crate::accounts::{Caller, GlobalPermission, require_global};
 use crate::web::{ApiError, ApiResult, Json, Path, Query, Turn};
@@ -67,7 +71,7 @@ async fn list_events(
         None
     } else {
         let seat = feed.viewers.wait_seat(principal.user)?;
-        feed.viewers.turn(Turn::Follow).await;
+        feed.viewers.turn(Turn::Feed).await;
         Some(seat)
     };
     let heard = feed

@@ -72,7 +72,7 @@ impl Feed {
                 () = stopping.cancelled() => return Ok(heard),
                 woken = self.log.wait_after(from, patience) => woken?,
             }
-            self.viewers.turn(Turn::Follow).await;
+            self.viewers.turn(Turn::Feed).await;
         }
     }
 

@@ -16,4 +16,4 @@ pub use layers::with_layers;
 pub use listen::{Patient, PatientListener, Peer};
 pub use page::{Cursor, PageQuery, page_of};
 pub use range::ByteRange;
-pub use viewers::{Seat, Turn, ViewerLimits, Viewers};
+pub use viewers::{Delivery, Seat, Turn, ViewerLimits, Viewers};

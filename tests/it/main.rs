@@ -1,10 +1,13 @@
 //! testhide through its front door: the real router and store in a temporary directory, real HTTP, real agents.
 
 mod agent_machine;
+mod agent_page;
 mod agent_protocol;
+mod agent_refusals;
 mod agents;
 mod agents_managed;
 mod agents_return;
+mod audit;
 mod backup;
 mod bad_input;
 mod builds;

@@ -1,10 +1,10 @@
 //! Everything that can happen to the terminal, and everything it can ask for. Both lists are closed.
 
 use testhide_protocol::api::{
-    Agent, Build, BuildVerdicts, EventRecord, FailureVerdict, LogPage, Page, SearchAnswer,
-    TestResult,
+    Agent, AgentDetails, Build, BuildVerdicts, EventRecord, FailureVerdict, LogPage, Page,
+    SearchAnswer, TestResult,
 };
-use testhide_protocol::{JobId, ResultId, Timestamp};
+use testhide_protocol::{AgentId, JobId, ResultId, Timestamp};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -113,6 +113,7 @@ pub(crate) enum Answer {
         answer: Answered<SearchAnswer>,
     },
     Agents(Answered<Vec<Agent>>),
+    Agent(Answered<Box<AgentDetails>>),
     Cancelled {
         number: u64,
         outcome: Answered<()>,
@@ -144,6 +145,7 @@ pub(crate) enum Effect {
         cursor: Option<String>,
     },
     LoadAgents,
+    LoadAgent(AgentId),
     Cancel(u64),
     Trigger(Retrigger),
     Quit,

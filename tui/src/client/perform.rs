@@ -62,6 +62,9 @@ impl Client {
                 }
             }
             Effect::LoadAgents => Answer::Agents(self.agents().await),
+            Effect::LoadAgent(agent) => {
+                Answer::Agent(self.get(&format!("/agents/{agent}"), NONE).await)
+            }
             Effect::Cancel(number) => {
                 let path = format!("/builds/{number}/cancel");
                 let outcome = self.post(&path, &Cancel::default(), None).await;
