@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use testhide_protocol::AgentId;
@@ -16,7 +17,7 @@ use crate::files;
 use crate::keys::AgentKey;
 use crate::metrics::Meter;
 use crate::run::{Attempts, Setup};
-use crate::session::serve_forever;
+use crate::session::{Tcp, Uplink, serve_forever};
 
 /// How long a stopping agent tries to deliver what it has; the rest waits in the spool for its next start.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -48,6 +49,7 @@ pub struct AgentOptions {
 pub struct Agent {
     options: AgentOptions,
     web_socket: String,
+    uplink: Arc<dyn Uplink>,
     /// Locked as long as this lives; the system unlocks it when the process dies.
     _lock: File,
 }
@@ -90,11 +92,18 @@ impl Agent {
             Ok(()) => Ok(Self {
                 options: AgentOptions { dir, ..options },
                 web_socket,
+                uplink: Arc::new(Tcp),
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => Err(AgentError::Locked { path: dir }),
             Err(TryLockError::Error(error)) => Err(AgentError::file(&path)(error)),
         }
+    }
+
+    /// The same agent, whose way to the server is the caller's.
+    #[must_use]
+    pub fn over(self, uplink: Arc<dyn Uplink>) -> Self {
+        Self { uplink, ..self }
     }
 }
 
@@ -126,7 +135,7 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
         }
     };
     let result = tokio::select! {
-        result = serve_forever(options, &agent.web_socket, &attempts, &meter) => result,
+        result = serve_forever(options, &*agent.uplink, &agent.web_socket, &attempts, &meter) => result,
         () = meter.run() => Ok(()),
         () = stopped => Ok(()),
     };

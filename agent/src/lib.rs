@@ -35,4 +35,5 @@ pub use crypto::install_crypto;
 pub use enroll::enroll;
 pub use error::AgentError;
 pub use keys::AgentKey;
+pub use session::{ByteStream, Opening, Uplink};
 pub use spool::SpoolError;

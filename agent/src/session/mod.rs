@@ -9,5 +9,8 @@ mod cursor;
 mod deliver;
 mod handshake;
 mod serve;
+mod uplink;
 
 pub(crate) use serve::serve_forever;
+pub(crate) use uplink::Tcp;
+pub use uplink::{ByteStream, Opening, Uplink};
