@@ -10,7 +10,7 @@ use crate::builds::{BuildsError, Entry, JournalBatch};
 use crate::reports::MAX_REPORT_BYTES;
 use crate::storage::{FileError, StorageError, StoredFile};
 use futures_util::future::join_all;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use testhide_protocol::wire::{Chunk, FileKind, Lease, RecordBody, clean_file_path};
 use testhide_protocol::{AgentId, Timestamp};
@@ -96,7 +96,7 @@ impl Journals {
     /// Applies what arrived, in order for each lease.
     pub(super) async fn take(&mut self, frames: Vec<Incoming>) -> Result<Vec<Applied>, Halt> {
         let mut batches: Vec<(Lease, Batch)> = Vec::new();
-        let mut foreign: HashMap<Lease, u64> = HashMap::new();
+        let mut foreign: BTreeMap<Lease, u64> = BTreeMap::new();
         let mut asked = false;
         for frame in frames {
             let (lease, seq) = match &frame {

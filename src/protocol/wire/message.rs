@@ -12,7 +12,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 ///
 /// `fence` grows with every lease the server gives; a message under an older fence than the stored one is refused,
 /// so a late answer of a lost agent is harmless.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lease {
     /// Build.
     pub build: BuildId,
