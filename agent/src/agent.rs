@@ -17,7 +17,9 @@ use crate::files;
 use crate::keys::AgentKey;
 use crate::metrics::Meter;
 use crate::run::{Attempts, Setup};
+use crate::runner::{ALIVE, Runner};
 use crate::session::{Tcp, Uplink, serve_forever};
+use crate::spool::{SEGMENT_BYTES, Settings};
 
 /// How long a stopping agent tries to deliver what it has; the rest waits in the spool for its next start.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -42,6 +44,61 @@ pub struct AgentOptions {
     pub key: AgentKey,
     /// How long a checkout may take.
     pub git_checkout_timeout: Duration,
+    /// What runs attempts, apart from the agent.
+    pub runner: Arc<dyn Runner>,
+    /// The most bytes that wait on this machine for the server, of all builds together; steps wait when they are reached.
+    pub max_spool_bytes: u64,
+    /// How long a build goes on after its agent is gone.
+    pub orphan_after: Duration,
+}
+
+impl AgentOptions {
+    /// An agent with the defaults of the configuration.
+    #[must_use]
+    pub fn new(
+        url: impl Into<String>,
+        dir: impl Into<PathBuf>,
+        agent_id: AgentId,
+        key: AgentKey,
+        runner: Arc<dyn Runner>,
+    ) -> Self {
+        let config = Config {
+            web_socket_url: url.into(),
+            ..Config::default()
+        };
+        Self::configured(config, dir.into(), agent_id, key, runner)
+    }
+
+    fn configured(
+        config: Config,
+        dir: PathBuf,
+        agent_id: AgentId,
+        key: AgentKey,
+        runner: Arc<dyn Runner>,
+    ) -> Self {
+        Self {
+            url: config.web_socket_url,
+            dir,
+            labels: config.labels,
+            capacity: config.capacity,
+            agent_id,
+            key,
+            git_checkout_timeout: Duration::from_secs(config.git_checkout_timeout_seconds),
+            runner,
+            max_spool_bytes: config.max_spool_mb.saturating_mul(1024 * 1024),
+            orphan_after: Duration::from_secs(config.orphan_minutes.saturating_mul(60)),
+        }
+    }
+
+    /// What each runner is told. The room is shared evenly; a segment of the journal is the least that an attempt can work with.
+    fn settings(&self) -> Settings {
+        let share = self.max_spool_bytes / u64::from(self.capacity.max(1));
+        Settings {
+            git_limit_seconds: self.git_checkout_timeout.as_secs(),
+            spool_bytes: share.max(SEGMENT_BYTES),
+            orphan_after_ms: u64::try_from(self.orphan_after.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 /// An agent that holds its directory.
@@ -50,26 +107,27 @@ pub struct Agent {
     options: AgentOptions,
     web_socket: String,
     uplink: Arc<dyn Uplink>,
-    /// Locked as long as this lives; the system unlocks it when the process dies.
-    _lock: File,
+    /// Locked as long as this lives; the system unlocks them when the process dies. The first keeps other agents out, the second tells
+    /// runners that they have an agent: those ask by locking it for a moment, which must not keep an agent out.
+    _locks: [File; 2],
 }
 
 impl Agent {
-    /// Opens the configured and enrolled agent in `dir`.
+    /// Opens the configured and enrolled agent in `dir`, whose attempts are run by `runner`.
     ///
     /// # Errors
     /// When it is not configured or not enrolled, or another process runs it.
-    pub fn open(dir: &Path) -> Result<Self, AgentError> {
+    pub fn open(dir: &Path, runner: Arc<dyn Runner>) -> Result<Self, AgentError> {
         let config = Config::load(dir)?;
-        Self::new(AgentOptions {
-            url: config.web_socket_url,
-            dir: dir.to_owned(),
-            labels: config.labels,
-            capacity: config.capacity,
-            agent_id: enroll::identity(dir)?,
-            key: AgentKey::load(&enroll::key_path(dir))?,
-            git_checkout_timeout: Duration::from_secs(config.git_checkout_timeout_seconds),
-        })
+        let agent_id = enroll::identity(dir)?;
+        let key = AgentKey::load(&enroll::key_path(dir))?;
+        Self::new(AgentOptions::configured(
+            config,
+            dir.to_owned(),
+            agent_id,
+            key,
+            runner,
+        ))
     }
 
     /// Opens an agent whose identity the caller knows.
@@ -82,22 +140,21 @@ impl Agent {
         // Steps change into folders below it: a relative path would mean another place there.
         let dir = std::path::absolute(&options.dir).map_err(AgentError::file(&options.dir))?;
         let path = dir.join("agent.lock");
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
-        let lock = lock.map_err(AgentError::file(&path))?;
+        let lock = lock_file(&path)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                options: AgentOptions { dir, ..options },
-                web_socket,
-                uplink: Arc::new(Tcp),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(AgentError::Locked { path: dir }),
-            Err(TryLockError::Error(error)) => Err(AgentError::file(&path)(error)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(AgentError::Locked { path: dir }),
+            Err(TryLockError::Error(error)) => return Err(AgentError::file(&path)(error)),
         }
+        let path = dir.join(ALIVE);
+        let alive = lock_file(&path)?;
+        alive.lock().map_err(AgentError::file(&path))?;
+        Ok(Self {
+            options: AgentOptions { dir, ..options },
+            web_socket,
+            uplink: Arc::new(Tcp),
+            _locks: [lock, alive],
+        })
     }
 
     /// The same agent, whose way to the server is the caller's.
@@ -107,11 +164,17 @@ impl Agent {
     }
 }
 
+fn lock_file(path: &Path) -> Result<File, AgentError> {
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(false).open(path);
+    file.map_err(AgentError::file(path))
+}
+
 /// Serves until `shutdown`: takes builds, runs them, delivers what they say.
 ///
-/// What an earlier process of this agent left unfinished is ended first. On shutdown running steps are ended, their builds are
-/// delivered as interrupted for up to ten seconds, and the rest is delivered by the next start. Builds go on while the server is
-/// away.
+/// Builds that an earlier process of this agent began go on; those whose runner is gone, too, are ended. On shutdown running steps are
+/// ended, their builds are delivered as interrupted for up to ten seconds, and the rest is delivered by the next start. Builds go on
+/// while the server is away.
 ///
 /// # Errors
 /// When the spool cannot be used, or the server refuses this agent for good; running steps are ended in both cases.
@@ -121,9 +184,10 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
     let setup = Setup {
         dir: options.dir.clone(),
         capacity: usize::try_from(options.capacity).unwrap_or(usize::MAX),
-        git_limit: options.git_checkout_timeout,
+        settings: options.settings(),
+        runner: Arc::clone(&options.runner),
     };
-    let attempts = Attempts::open(setup).await?;
+    let attempts = Attempts::open(setup)?;
     let meter = Meter::new(&options.dir);
     let stopped = async {
         shutdown.cancelled().await;
@@ -137,6 +201,7 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
     let result = tokio::select! {
         result = serve_forever(options, &*agent.uplink, &agent.web_socket, &attempts, &meter) => result,
         () = meter.run() => Ok(()),
+        () = attempts.watch() => Ok(()),
         () = stopped => Ok(()),
     };
     attempts.stop_all();

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use crate::agent::{Agent, run};
 use crate::config::{Config, default_dir};
 use crate::enroll::enroll;
 use crate::error::AgentError;
+use crate::runner::{Program, run_attempt};
 
 /// `agent …`
 #[derive(Debug, Subcommand)]
@@ -21,6 +23,9 @@ pub enum AgentCommand {
     Enroll(EnrollArgs),
     /// Connects to the server and runs builds until it is stopped
     Run(RunArgs),
+    /// Runs one attempt; the agent starts this
+    #[command(hide = true)]
+    Attempt(AttemptArgs),
 }
 
 /// `agent config`
@@ -71,6 +76,14 @@ pub struct RunArgs {
     place: Place,
 }
 
+/// `agent attempt`
+#[derive(Debug, Args)]
+pub struct AttemptArgs {
+    /// The attempt's spool directory
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
 /// Where the agent keeps its files.
 #[derive(Debug, Args)]
 struct Place {
@@ -85,12 +98,18 @@ impl Place {
     }
 }
 
-/// Runs a command: results on stdout, messages on stderr. `shutdown` ends `agent run`.
-pub async fn execute(command: AgentCommand, shutdown: CancellationToken) -> ExitCode {
+/// Runs a command: results on stdout, messages on stderr. `shutdown` ends `agent run`. `before` is what stands before the agent's commands
+/// on this program's command line.
+pub async fn execute(
+    command: AgentCommand,
+    before: &[&str],
+    shutdown: CancellationToken,
+) -> ExitCode {
     let result = match command {
         AgentCommand::Config(args) => configure(args),
         AgentCommand::Enroll(args) => Box::pin(enroll_here(args)).await,
-        AgentCommand::Run(args) => Box::pin(run_here(&args, shutdown)).await,
+        AgentCommand::Run(args) => Box::pin(run_here(&args, before, shutdown)).await,
+        AgentCommand::Attempt(args) => Box::pin(attempt_here(&args, shutdown)).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -155,9 +174,31 @@ async fn enroll_here(args: EnrollArgs) -> Result<(), AgentError> {
     }
 }
 
-async fn run_here(args: &RunArgs, shutdown: CancellationToken) -> Result<(), AgentError> {
-    run(Agent::open(&args.place.dir()?)?, shutdown).await
+async fn run_here(
+    args: &RunArgs,
+    before: &[&str],
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let arguments = before.iter().chain(&["attempt"]);
+    let itself = Program::this(arguments).map_err(AgentError::file(Path::new("this program")))?;
+    run(Agent::open(&args.place.dir()?, Arc::new(itself))?, shutdown).await
 }
+
+async fn attempt_here(args: &AttemptArgs, shutdown: CancellationToken) -> Result<(), AgentError> {
+    leave_session();
+    run_attempt(&args.dir, shutdown).await
+}
+
+/// Whoever ends the agent with its terminal or its process group does not mean its builds.
+#[cfg(unix)]
+fn leave_session() {
+    if let Err(error) = rustix::process::setsid() {
+        tracing::debug!(%error, "a runner stays in its session");
+    }
+}
+
+#[cfg(not(unix))]
+fn leave_session() {}
 
 fn read_token(file: &Path) -> Result<String, AgentError> {
     let mut token = String::new();

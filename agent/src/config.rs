@@ -39,6 +39,10 @@ pub struct Config {
     pub labels: Vec<String>,
     /// Builds that run at once.
     pub capacity: u32,
+    /// The most megabytes that wait here for the server, of all builds together. When they are reached, steps wait; nothing is dropped.
+    pub max_spool_mb: u64,
+    /// Minutes that a build goes on after its agent's process is gone.
+    pub orphan_minutes: u64,
 }
 
 /// How Python steps get their interpreter.
@@ -71,6 +75,8 @@ impl Default for Config {
             python_env: PythonEnv::default(),
             labels: Vec::new(),
             capacity: 1,
+            max_spool_mb: 4096,
+            orphan_minutes: 5,
         }
     }
 }
@@ -220,7 +226,7 @@ mod tests {
             "StrayProcessNamesToKill": [],
             "PythonEnv": { "AutoInstallPython": false, "AutoInstallPyenv": false, "AutoInstallRequirements": true,
                            "FallbackToVirtualenv": true },
-            "Labels": [], "Capacity": 1,
+            "Labels": [], "Capacity": 1, "MaxSpoolMb": 4096, "OrphanMinutes": 5,
         });
         assert_eq!(serde_json::to_value(&config).unwrap(), expected);
         let scratch = Scratch::new();

@@ -1,13 +1,14 @@
 //! testhide's build agent: claims builds, runs their steps, delivers what they say.
 //!
-//! The agent connects outwards to one server and needs nothing else. Three parts, each usable without the one above it:
+//! The agent connects outwards to one server and needs nothing else. Four parts, each usable without the one above it:
 //!
 //! * `spool` keeps what an attempt produced on this machine's disk until the server has it,
 //! * `run` runs attempts and writes the spool,
+//! * `runner` gives each attempt a process of its own,
 //! * `session` takes work from the server and delivers the spool; after any break it goes on from the last stored record.
 //!
-//! An agent that is killed loses nothing that it has written: its next start ends what was left running, says so in the build's
-//! log, and delivers. Deliberately absent: any way for the server to reach this machine by itself, and any secret of the agent in
+//! An agent that is killed loses nothing: its attempts go on in their own processes, and its next start finds and delivers them. One
+//! whose process is gone, too, is ended, says so in the build's log, and is delivered. Deliberately absent: any way for the server to reach this machine by itself, and any secret of the agent in
 //! the environment of a step.
 
 mod agent;
@@ -22,6 +23,7 @@ mod files;
 mod keys;
 mod metrics;
 mod run;
+mod runner;
 mod session;
 mod spool;
 
@@ -35,5 +37,6 @@ pub use crypto::install_crypto;
 pub use enroll::enroll;
 pub use error::AgentError;
 pub use keys::AgentKey;
+pub use runner::{InProcess, Program, Runner, log_to_stderr, run_attempt};
 pub use session::{ByteStream, Opening, Uplink};
-pub use spool::SpoolError;
+pub use spool::{Boot, SpoolError};

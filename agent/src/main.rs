@@ -18,12 +18,11 @@ struct Cli {
 
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("TESTHIDE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .init();
+    if matches!(cli.command, AgentCommand::Attempt(_)) {
+        testhide_agent::log_to_stderr();
+    } else {
+        log_to_stderr();
+    }
     testhide_agent::install_crypto();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -35,8 +34,17 @@ fn main() -> anyhow::Result<ExitCode> {
             asked_to_end().await;
             end.cancel();
         });
-        execute(cli.command, shutdown).await
+        execute(cli.command, &[], shutdown).await
     }))
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("TESTHIDE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .init();
 }
 
 /// Waits for Ctrl-C, or for the service manager's signal.

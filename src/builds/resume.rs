@@ -4,6 +4,7 @@ use super::claim::assignment;
 use super::error::BuildsError;
 use super::lose::HeldLease;
 use super::store::{ATTEMPTS, Builds, LEASES, load};
+use crate::logs;
 use testhide_protocol::AgentId;
 use testhide_protocol::wire::{Assignment, Lease, Resume};
 
@@ -48,6 +49,7 @@ impl Builds {
                         lease: *lease,
                         seq: attempt.journal_seq,
                         ended: ended_by_it,
+                        log_bytes: logs::head(rtxn, lease.build, lease.attempt)?.bytes,
                     });
                 }
             }

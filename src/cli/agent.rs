@@ -7,7 +7,11 @@ use testhide_agent::cli::{AgentCommand, execute};
 
 /// Hands a command to the agent, which is told when the process is asked to end.
 pub(super) async fn run(command: AgentCommand) -> Result<ExitCode, CliError> {
-    log_to_stderr(false);
+    if matches!(command, AgentCommand::Attempt(_)) {
+        testhide_agent::log_to_stderr();
+    } else {
+        log_to_stderr(false);
+    }
     let shutdown = stop_signal()?;
-    Ok(Box::pin(execute(command, shutdown)).await)
+    Ok(Box::pin(execute(command, &["agent"], shutdown)).await)
 }

@@ -271,7 +271,14 @@ async fn an_agent_that_comes_back_hears_whether_its_end_is_stored() {
     let lease = line.assigned().await.lease;
     line.record(lease, 1, started(0)).await;
     line.stored(lease, 1).await;
-    let resumed = |seq, ended| vec![Resume { lease, seq, ended }];
+    let resumed = |seq, ended| {
+        vec![Resume {
+            lease,
+            seq,
+            ended,
+            log_bytes: 0,
+        }]
+    };
     let (mut line, resume) = speaker.connect(vec![lease]).await;
     assert_eq!(resume, resumed(1, false));
     line.record(lease, 2, passed(0)).await;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant as Monotonic};
 
 use testhide_protocol::api::{Step, StepState};
 use testhide_protocol::wire::{Assignment, AttemptEnd, RecordBody};
-use tokio::time::Instant;
 
 use super::leftovers::end_leftovers;
 use super::log::Log;
@@ -14,23 +13,22 @@ use super::source::{self, SourceError};
 use super::steps::{self, Outcome, StepContext};
 use super::stop::{Stop, StopSignal};
 use super::workspace::{Workspace, Workspaces};
-use crate::clock;
-use crate::spool::{JournalWriter, Spool};
+use crate::clock::{self, Deadline, WorkClock};
+use crate::spool::{JournalWriter, Patience, SpoolDir};
 
 /// How long post steps may take once the build is over (cancelled, or out of time).
 const AFTERWARDS: Duration = Duration::from_secs(60);
 
-/// How long before the end is tried again on a disk that is full.
-const END_AGAIN: Duration = Duration::from_secs(5);
-
 /// Everything an attempt needs.
-pub(super) struct Attempt {
-    pub(super) assignment: Assignment,
-    pub(super) spool: Arc<Spool>,
-    pub(super) journal: JournalWriter,
-    pub(super) stop: StopSignal,
-    pub(super) workspaces: Workspaces,
-    pub(super) git_limit: Duration,
+pub(crate) struct Attempt {
+    pub(crate) assignment: Assignment,
+    pub(crate) spool: SpoolDir,
+    pub(crate) journal: JournalWriter,
+    pub(crate) stop: StopSignal,
+    pub(crate) workspaces: Workspaces,
+    pub(crate) git_limit: Duration,
+    /// What its time limits are measured by.
+    pub(crate) clock: WorkClock,
 }
 
 /// How the attempt ends, the mildest first; the first of the worst that happened counts.
@@ -66,7 +64,7 @@ impl Verdict {
 
 impl Attempt {
     /// Runs the attempt. When this returns, none of its processes runs and its journal is complete; an abandoned one is left as it is.
-    pub(super) async fn run(self) {
+    pub(crate) async fn run(self) {
         let lease = self.assignment.lease;
         let mut log = Log::new(self.journal.clone(), Monotonic::now());
         let verdict = match self.claim().await {
@@ -105,15 +103,10 @@ impl Attempt {
         self.end(end, message).await;
     }
 
-    /// Writes the end. A full disk is waited for: without its end the server would wait for this build for ever.
+    /// Writes the end. When the disk does not take it, the agent writes it later.
     async fn end(&self, end: AttemptEnd, message: Option<String>) {
-        while let Err(error) = self.journal.end(end, message.clone()).await {
+        if let Err(error) = self.journal.end(end, message).await {
             tracing::error!(build.id = %self.assignment.lease.build, %error, "cannot write the end of an attempt");
-            let is_over = |stop: &Stop| matches!(stop, Stop::Shutdown | Stop::Abandon);
-            if !error.is_full() || self.stop.reason().as_ref().is_some_and(is_over) {
-                return;
-            }
-            tokio::time::sleep(END_AGAIN).await;
         }
     }
 
@@ -126,17 +119,17 @@ impl Attempt {
 
     async fn run_in(&self, workspace: &Workspace, log: &mut Log) -> Verdict {
         let limit = Duration::from_secs(self.assignment.timeout_seconds.into());
-        let deadline = Instant::now() + limit;
+        let deadline = self.clock.after(limit);
         let out_of_time =
             || Verdict::TimedOut(format!("the build took longer than {} s", limit.as_secs()));
         let mut verdict = Verdict::Passed;
         let mut commit = None;
-        match self.check_out(workspace, deadline, log).await {
+        match self.check_out(workspace, &deadline, log).await {
             Ok(found) => commit = found,
             Err(error) => {
                 log.say(&error.to_string()).await;
                 verdict = match error {
-                    SourceError::TimedOut(_) if Instant::now() >= deadline => out_of_time(),
+                    SourceError::TimedOut(_) if deadline.is_passed() => out_of_time(),
                     SourceError::Git(_) => Verdict::Interrupted(error.to_string()),
                     SourceError::Stopped(_) => Verdict::Passed,
                     error => Verdict::Failed(error.to_string()),
@@ -158,8 +151,10 @@ impl Attempt {
                 running.skip(index).await;
                 continue;
             }
-            let outcome = running.step(step, index, deadline, self.stop.clone()).await;
-            let is_over = Instant::now() >= deadline;
+            let outcome = running
+                .step(step, index, &deadline, self.stop.clone())
+                .await;
+            let is_over = deadline.is_passed();
             verdict = verdict.or_worse(match outcome.state {
                 StepState::TimedOut if is_over => out_of_time(),
                 _ => verdict_of(step, &outcome),
@@ -173,7 +168,7 @@ impl Attempt {
             );
             goes_on = outcome.state == StepState::Passed || (may_fail && !is_over);
         }
-        let mut post_deadline = deadline.max(Instant::now() + AFTERWARDS);
+        let mut post_deadline = deadline.clone().later(self.clock.after(AFTERWARDS));
         let mut is_over = false;
         for (step, index) in self
             .assignment
@@ -183,9 +178,9 @@ impl Attempt {
             .zip(&mut indices)
         {
             let cancelled = self.stop.reason().is_some();
-            if !is_over && (cancelled || Instant::now() >= deadline) {
+            if !is_over && (cancelled || deadline.is_passed()) {
                 is_over = true;
-                post_deadline = Instant::now() + AFTERWARDS;
+                post_deadline = self.clock.after(AFTERWARDS);
             }
             let stop = if cancelled {
                 self.stop.hard_only()
@@ -196,7 +191,7 @@ impl Attempt {
                 running.skip(index).await;
                 continue;
             }
-            let outcome = running.step(step, index, post_deadline, stop).await;
+            let outcome = running.step(step, index, &post_deadline, stop).await;
             verdict = verdict.or_worse(verdict_of(step, &outcome));
         }
         verdict
@@ -206,22 +201,20 @@ impl Attempt {
     async fn check_out(
         &self,
         workspace: &Workspace,
-        deadline: Instant,
+        deadline: &Deadline,
         log: &mut Log,
     ) -> Result<Option<String>, SourceError> {
         let Some(source) = &self.assignment.definition.source_management else {
             return Ok(None);
         };
-        let limit = self
-            .git_limit
-            .min(deadline.saturating_duration_since(Instant::now()));
+        let limit = self.git_limit.min(deadline.left());
         let (branch, commit) = (&self.assignment.branch, self.assignment.commit.as_deref());
         let commit = source::check_out(
             source,
             branch,
             commit,
             &workspace.dir,
-            limit,
+            &self.clock.after(limit),
             log,
             &mut self.stop.clone(),
         )
@@ -252,7 +245,7 @@ impl Running<'_> {
         &mut self,
         step: &Step,
         index: u32,
-        deadline: Instant,
+        deadline: &Deadline,
         stop: StopSignal,
     ) -> Outcome {
         let began = Monotonic::now();
@@ -272,7 +265,8 @@ impl Running<'_> {
             spool: &self.attempt.spool,
             log: self.log,
             stop,
-            deadline,
+            clock: &self.attempt.clock,
+            deadline: deadline.clone(),
             index,
             next_file: &mut self.next_file,
         };
@@ -291,6 +285,10 @@ impl Running<'_> {
             .await;
         if let Err(error) = journal.sync().await {
             tracing::error!(build.id = %self.attempt.assignment.lease.build, %error, "a step's output is not durable");
+        }
+        if let Some(Stop::Cancel(_)) = self.attempt.stop.reason() {
+            // The last output of the step that was cancelled is written; that of the post steps waits for room again.
+            journal.set_patience(Patience::Full);
         }
         outcome
     }

@@ -1,21 +1,34 @@
-//! The attempts this agent holds: running, or ended and not wholly delivered.
+//! The attempts this agent holds: with a runner, or ended and not wholly delivered.
+//!
+//! An attempt is seen through its spool directory only, so that one which an earlier agent process began is no different from one
+//! of this process. [`Attempts::pass`] looks at all of them; [`Attempts::watch`] repeats it while there is something to see.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use testhide_protocol::wire::{Assignment, AttemptEnd, Lease};
+use testhide_protocol::wire::{Assignment, Lease};
 use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::attempt::Attempt;
+use super::ending::{self, Cause};
 use super::leftovers::end_leftovers;
-use super::log::Log;
-use super::stop::{Stop, StopSwitch};
 use super::workspace::Workspaces;
-use crate::spool::{self, Journal, JournalWriter, Recovered, Spool, SpoolError};
+use crate::runner::Runner;
+use crate::spool::{
+    self, Boot, Order, Settings, Spool, SpoolDir, SpoolError, StopOrder, Stored, Survival,
+};
+
+/// How often runners are looked at: there is no event that crosses processes on every system, and a reader of a log notices more
+/// than this.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Every so many looks it is asked whether a runner lives; what a dead one left waits that long.
+const ALIVE_EVERY: u32 = 10;
 
 /// What an agent's attempts have in common.
 pub(crate) struct Setup {
@@ -23,8 +36,10 @@ pub(crate) struct Setup {
     pub(crate) dir: PathBuf,
     /// Attempts that run at once.
     pub(crate) capacity: usize,
-    /// How long a checkout may take.
-    pub(crate) git_limit: Duration,
+    /// What each runner is told.
+    pub(crate) settings: Settings,
+    /// What runs attempts.
+    pub(crate) runner: Arc<dyn Runner>,
 }
 
 /// The attempts of one agent process.
@@ -33,83 +48,143 @@ pub(crate) struct Attempts(Arc<Shared>);
 
 struct Shared {
     spool_root: PathBuf,
-    workspaces: Workspaces,
     capacity: usize,
-    git_limit: Duration,
+    settings: Settings,
+    runner: Arc<dyn Runner>,
+    /// The machine's run in which this process began.
+    boot: Boot,
     state: Mutex<State>,
     /// How many are held, for who waits for the last delivery.
     held: watch::Sender<usize>,
     /// Wakes delivery.
     wake: Arc<Notify>,
+    /// There is a runner to watch.
+    begun: Notify,
+    /// The server has said how far it has an attempt.
+    heard: Notify,
     /// An attempt is gone that the server believes to run.
     vanished: Notify,
+    /// No more work is taken.
+    stopping: CancellationToken,
     tasks: TaskTracker,
 }
 
 #[derive(Default)]
 struct State {
-    held: HashMap<Lease, Held>,
-    /// Given up and still running; who runs it deletes its spool.
-    abandoned: HashSet<Lease>,
-    /// No more work is taken.
-    stopping: bool,
+    held: BTreeMap<Lease, Held>,
+    /// Given up, and something of it may still run; deleted afterwards.
+    leaving: BTreeMap<Lease, Held>,
 }
 
 struct Held {
     spool: Arc<Spool>,
-    /// Nothing once nothing of it runs.
-    switch: Option<StopSwitch>,
+    phase: Phase,
+    /// What the server said that it has, for a journal of which nobody knows how much is left.
+    stored: Option<Stored>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// A runner writes it.
+    Running,
+    /// Its runner is dead, and a task of this process ends it.
+    Ending,
+    /// Nothing writes it any more.
+    Over,
 }
 
 impl Held {
-    /// Whether it runs and has not said its end.
+    fn new(spool: Arc<Spool>, phase: Phase) -> Self {
+        Self {
+            spool,
+            phase,
+            stored: None,
+        }
+    }
+
+    /// Whether something of it runs, and it has not said its end.
     fn is_live(&self) -> bool {
-        self.switch.is_some() && !self.spool.progress().ended
+        self.phase != Phase::Over && !self.spool.progress().ended
     }
 }
 
 impl Attempts {
-    /// Opens the spool. Attempts of a dead agent process are ended: first their processes, then their journals.
+    /// Opens the spool. Attempts that an earlier process began and that have a runner are gone on with; the others are ended, while this
+    /// agent is at work already: a disk that is full does not keep it from starting.
     ///
     /// # Errors
-    /// When the spool cannot be read or written.
-    pub(crate) async fn open(setup: Setup) -> Result<Self, SpoolError> {
+    /// When the spool cannot be read.
+    pub(crate) fn open(setup: Setup) -> Result<Self, SpoolError> {
         let Setup {
             dir,
             capacity,
-            git_limit,
+            settings,
+            runner,
         } = setup;
-        let (spool_root, wake) = (dir.join("spool"), Arc::new(Notify::new()));
+        let spool_root = dir.join("spool");
         std::fs::create_dir_all(&spool_root).map_err(SpoolError::at(&spool_root))?;
-        let mut state = State::default();
-        for recovered in spool::recover(&spool_root, &wake)? {
-            let spool = Arc::clone(&recovered.spool);
-            end_interrupted(recovered).await?;
-            state.held.insert(
-                spool.lease(),
-                Held {
-                    spool,
-                    switch: None,
-                },
-            );
+        let attempts = Self(Arc::new(Shared {
+            capacity,
+            settings,
+            boot: runner.boot(),
+            runner,
+            state: Mutex::default(),
+            held: watch::Sender::new(0),
+            wake: Arc::new(Notify::new()),
+            begun: Notify::new(),
+            heard: Notify::new(),
+            vanished: Notify::new(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            spool_root,
+        }));
+        for dir in spool::directories(&attempts.0.spool_root)? {
+            let lease = dir.lease();
+            if let Err(error) = attempts.find(dir) {
+                tracing::error!(build.id = %lease.build, build.attempt = lease.attempt, %error, "cannot open an attempt of an earlier run");
+            }
         }
-        let workspaces = Workspaces::new(dir);
-        if let Err(error) = workspaces.forget_temporary() {
+        let running: Vec<_> = attempts
+            .spools()
+            .iter()
+            .map(|spool| spool.lease())
+            .collect();
+        if let Err(error) = Workspaces::new(dir).forget_temporary(&running) {
             tracing::warn!(%error, "cannot delete temporary files of an earlier run");
         }
-        let held = watch::Sender::new(state.held.len());
-        let (state, tasks) = (Mutex::new(state), TaskTracker::new());
-        Ok(Self(Arc::new(Shared {
-            spool_root,
-            workspaces,
-            capacity,
-            git_limit,
-            state,
-            held,
-            wake,
-            vanished: Notify::new(),
-            tasks,
-        })))
+        Ok(attempts)
+    }
+
+    /// Takes over what an earlier process left in a directory.
+    fn find(&self, dir: SpoolDir) -> Result<(), SpoolError> {
+        let (shared, lease) = (&self.0, dir.lease());
+        let is_alive = shared.runner.is_alive(dir.path());
+        let is_abandoned = dir.stop_order() == Some(StopOrder::Abandon);
+        let survival = spool::survival(&dir, shared.boot);
+        let spool = Spool::open(dir, Arc::clone(&shared.wake))?;
+        let mut state = shared.state.lock();
+        if is_abandoned {
+            let held = Held::new(spool, Phase::Running);
+            state.leaving.insert(lease, held);
+            return Ok(());
+        }
+        if is_alive {
+            tracing::info!(build.id = %lease.build, build.attempt = lease.attempt, "goes on with an attempt that an earlier agent process began");
+        } else if survival == Survival::Unknown {
+            spool.unsettle();
+        }
+        let has_ended = survival == Survival::Whole && spool.progress().ended;
+        let phase = if !is_alive && has_ended {
+            Phase::Over
+        } else {
+            Phase::Running
+        };
+        state.held.insert(lease, Held::new(spool, phase));
+        if !is_alive && !has_ended {
+            self.end_dead(&mut state, lease, Cause::AgentRestarted);
+        }
+        shared.held.send_replace(state.held.len());
+        Ok(())
     }
 
     /// Notified when a journal has grown.
@@ -117,15 +192,11 @@ impl Attempts {
         &self.0.wake
     }
 
-    /// Every spool.
+    /// Every spool, oldest build first.
     pub(crate) fn spools(&self) -> Vec<Arc<Spool>> {
-        self.0
-            .state
-            .lock()
-            .held
-            .values()
-            .map(|held| Arc::clone(&held.spool))
-            .collect()
+        let state = self.0.state.lock();
+        let spools = state.held.values().map(|held| Arc::clone(&held.spool));
+        spools.collect()
     }
 
     /// Begins an attempt; gives its spool, or nothing when it is held already.
@@ -138,7 +209,7 @@ impl Attempts {
         if state.held.contains_key(&lease) {
             return Ok(None);
         }
-        if state.stopping {
+        if self.is_stopping() {
             return Err("the agent is stopping".to_owned());
         }
         // One that was given up or has delivered its end still clears away; its place is free for the server, which
@@ -147,57 +218,34 @@ impl Attempts {
         if live >= shared.capacity {
             return Err(format!("the agent runs {live} builds already"));
         }
-        let spool = Spool::create(&shared.spool_root, lease, Arc::clone(&shared.wake));
-        let spool = spool.map_err(|error| error.to_string())?;
-        let journal = match Journal::create(Arc::clone(&spool)) {
-            Ok(journal) => journal,
-            Err(error) => {
-                remove(&spool);
-                return Err(error.to_string());
-            }
-        };
-        let (switch, stop) = StopSwitch::new();
-        let breaker = switch.clone();
-        let journal = JournalWriter::start(journal, move |error| {
-            breaker.stop(Stop::Broken(error.to_string()));
-        });
-        let attempt = Attempt {
+        let order = Order {
             assignment,
-            spool: Arc::clone(&spool),
-            journal,
-            stop,
-            workspaces: shared.workspaces.clone(),
-            git_limit: shared.git_limit,
+            settings: shared.settings.clone(),
         };
+        let dir =
+            SpoolDir::create(&shared.spool_root, &order).map_err(|error| error.to_string())?;
+        let launched = Spool::open(dir.clone(), Arc::clone(&shared.wake))
+            .map_err(|error| error.to_string())
+            .and_then(|spool| {
+                let launched = shared.runner.launch(dir.path());
+                launched.map_err(|error| format!("its runner cannot be started: {error}"))?;
+                Ok(spool)
+            });
+        let spool = launched.inspect_err(|_| remove(&dir))?;
         tracing::info!(build.id = %lease.build, build.attempt = lease.attempt, "begins an attempt");
-        let guard = RunningGuard {
-            attempts: self.clone(),
-            lease,
-            has_returned: false,
-        };
-        shared.tasks.spawn(async move {
-            Box::pin(attempt.run()).await;
-            guard.free();
-        });
-        state.held.insert(
-            lease,
-            Held {
-                spool: Arc::clone(&spool),
-                switch: Some(switch),
-            },
-        );
+        let held = Held::new(Arc::clone(&spool), Phase::Running);
+        state.held.insert(lease, held);
         shared.held.send_replace(state.held.len());
+        shared.begun.notify_one();
         Ok(Some(spool))
     }
 
     /// Stops an attempt, which then delivers its end.
     pub(crate) fn cancel(&self, lease: &Lease, reason: String) {
-        if let Some(Held {
-            switch: Some(switch),
-            ..
-        }) = self.0.state.lock().held.get(lease)
+        if let Some(held) = self.0.state.lock().held.get(lease)
+            && held.phase == Phase::Running
         {
-            switch.stop(Stop::Cancel(reason));
+            ask(&held.spool, &StopOrder::cancel(reason));
         }
     }
 
@@ -208,26 +256,44 @@ impl Attempts {
             return;
         };
         tracing::warn!(build.id = %lease.build, build.attempt = lease.attempt, reason, "gives an attempt up");
-        match &held.switch {
-            Some(switch) => {
-                state.abandoned.insert(*lease);
-                switch.stop(Stop::Abandon);
-            }
-            None => self.remove_later(held.spool),
+        if held.phase == Phase::Over {
+            self.remove_later(held.spool);
+        } else {
+            ask(&held.spool, &StopOrder::Abandon);
+            state.leaving.insert(*lease, held);
+            // A task that ends it may wait for the server's word.
+            self.0.heard.notify_waiters();
+            self.0.begun.notify_one();
         }
     }
 
     /// The server has everything up to `seq`. Deletes what is delivered; says whether that was the last record.
     pub(crate) fn acknowledged(&self, lease: &Lease, seq: u64) -> bool {
         let mut state = self.0.state.lock();
-        let delivered = state.held.get(lease).is_some_and(|held| {
-            let progress = held.spool.progress();
-            progress.ended && seq >= progress.seq
-        });
-        if delivered && let Some(held) = self.0.forget(&mut state, lease) {
-            self.remove_later(held.spool);
+        let Some(held) = state.held.get(lease) else {
+            return false;
+        };
+        let progress = held.spool.progress();
+        if progress.ended && seq >= progress.seq {
+            if let Some(held) = self.0.forget(&mut state, lease) {
+                self.leave(&mut state, held);
+            }
+            return true;
         }
-        delivered
+        let needless = held.spool.delivered(seq);
+        if !needless.is_empty() {
+            let delete = move || needless.iter().for_each(|path| spool::delete(path));
+            self.0.tasks.spawn_blocking(delete);
+        }
+        false
+    }
+
+    /// The server says how far it has an attempt of which nobody here knows how much is left.
+    pub(crate) fn server_has(&self, lease: &Lease, stored: Stored) {
+        if let Some(held) = self.0.state.lock().held.get_mut(lease) {
+            held.stored.get_or_insert(stored);
+            self.0.heard.notify_waiters();
+        }
     }
 
     /// Waits until an attempt has vanished without an end; only a new introduction tells the server.
@@ -237,17 +303,17 @@ impl Attempts {
 
     /// Takes no more work and stops what runs.
     pub(crate) fn stop_all(&self) {
-        let mut state = self.0.state.lock();
-        state.stopping = true;
-        self.0.tasks.close();
-        for switch in state.held.values().filter_map(|held| held.switch.as_ref()) {
-            switch.stop(Stop::Shutdown);
+        let state = self.0.state.lock();
+        self.0.stopping.cancel();
+        let running = |held: &&Held| held.phase == Phase::Running && !held.spool.progress().ended;
+        for held in state.held.values().filter(running) {
+            ask(&held.spool, &StopOrder::Shutdown);
         }
     }
 
     /// Whether no more work is taken.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.0.state.lock().stopping
+        self.0.stopping.is_cancelled()
     }
 
     /// Waits until nothing is held any more.
@@ -257,14 +323,160 @@ impl Attempts {
         drop(held.wait_for(|count| *count == 0).await);
     }
 
-    /// Waits until nothing runs any more; only after [`Self::stop_all`].
+    /// Looks after runners for ever.
+    pub(crate) async fn watch(&self) {
+        let mut looks = 0u32;
+        loop {
+            looks = looks.wrapping_add(1);
+            if self.pass(looks.is_multiple_of(ALIVE_EVERY)) == 0 {
+                self.0.begun.notified().await;
+            } else {
+                sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+
+    /// Waits until nothing runs any more; only after [`Self::stop_all`], and while nobody watches.
     pub(crate) async fn ended(&self) {
+        while self.pass(true) > 0 {
+            sleep(LOOK_EVERY).await;
+        }
+        self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// Looks how far every runner is, and with `alive` whether it lives; ends what a dead one left. Gives how many there are to look
+    /// after.
+    fn pass(&self, alive: bool) -> usize {
+        let shared = &self.0;
+        let mut state = shared.state.lock();
+        let mut dead = Vec::new();
+        for (lease, held) in &mut state.held {
+            if held.phase != Phase::Running {
+                continue;
+            }
+            held.spool.look();
+            if !alive || shared.runner.is_alive(held.spool.dir().path()) {
+                continue;
+            }
+            // It may have written its last record after the look.
+            held.spool.look();
+            if held.spool.progress().ended {
+                held.phase = Phase::Over;
+            } else {
+                dead.push(*lease);
+            }
+        }
+        for lease in dead {
+            self.end_dead(&mut state, lease, Cause::RunnerGone);
+        }
+        let mut left = Vec::new();
+        for (lease, held) in &mut state.leaving {
+            let path = held.spool.dir().path();
+            if held.phase == Phase::Running && alive && !shared.runner.is_alive(path) {
+                held.phase = Phase::Ending;
+                left.push((*lease, Arc::clone(&held.spool)));
+            }
+        }
+        for (lease, spool) in left {
+            let attempts = self.clone();
+            shared.tasks.spawn(async move {
+                // One that came to its end has ended its processes itself.
+                if !spool.progress().ended {
+                    end_leftovers(lease, spool.dir().read_group()).await;
+                }
+                attempts.left(&lease);
+            });
+        }
+        let runs = |held: &&Held| held.phase != Phase::Over;
+        let held = state.held.values().filter(runs).count();
+        held + state.leaving.len()
+    }
+
+    /// Nothing of a given-up attempt runs any more.
+    fn left(&self, lease: &Lease) {
+        if let Some(held) = self.0.state.lock().leaving.remove(lease) {
+            self.remove_later(held.spool);
+        }
+    }
+
+    /// Deletes an attempt that is delivered, once its runner has gone.
+    fn leave(&self, state: &mut State, held: Held) {
+        if held.phase == Phase::Over || !self.0.runner.is_alive(held.spool.dir().path()) {
+            self.remove_later(held.spool);
+        } else {
+            state.leaving.insert(held.spool.lease(), held);
+            self.0.begun.notify_one();
+        }
+    }
+
+    /// Ends an attempt whose runner is dead, in a task.
+    fn end_dead(&self, state: &mut State, lease: Lease, cause: Cause) {
+        let Some(held) = state.held.get_mut(&lease) else {
+            return;
+        };
+        held.phase = Phase::Ending;
+        let (attempts, spool) = (self.clone(), Arc::clone(&held.spool));
+        self.0.begun.notify_one();
+        self.0.tasks.spawn(async move {
+            let shared = &attempts.0;
+            let word = attempts.word(lease);
+            let ended = ending::end(&spool, shared.boot, cause, word, &shared.stopping).await;
+            attempts.has_ended(lease, ended);
+        });
+    }
+
+    /// What became of an attempt whose runner was dead.
+    fn has_ended(&self, lease: Lease, ended: ending::Ended) {
+        let shared = &self.0;
+        let mut state = shared.state.lock();
+        if state.leaving.contains_key(&lease) {
+            drop(state);
+            self.left(&lease);
+            return;
+        }
+        let Some(held) = state.held.get_mut(&lease) else {
+            return;
+        };
+        match ended {
+            ending::Ended::Yes => {
+                held.phase = Phase::Over;
+                held.spool.settle();
+            }
+            ending::Ended::RunnerLives => {
+                held.phase = Phase::Running;
+                held.spool.settle();
+            }
+            // The next start tries again.
+            ending::Ended::NotNow => held.phase = Phase::Over,
+            // Its disk takes no end: for the server this build is lost, and it hears so at once.
+            ending::Ended::Never => {
+                if let Some(held) = shared.forget(&mut state, &lease) {
+                    self.remove_later(held.spool);
+                }
+                shared.vanished.notify_one();
+            }
+        }
+    }
+
+    /// What the server has of an attempt, once it says so; nothing when the attempt was given up meanwhile.
+    async fn word(&self, lease: Lease) -> Option<Stored> {
+        loop {
+            let heard = self.0.heard.notified();
+            tokio::pin!(heard);
+            heard.as_mut().enable();
+            match self.0.state.lock().held.get(&lease) {
+                None => return None,
+                Some(held) if held.stored.is_some() => return held.stored,
+                Some(_) => {}
+            }
+            heard.await;
+        }
     }
 
     /// Deletes a spool on a thread that may wait for the disk.
     fn remove_later(&self, spool: Arc<Spool>) {
-        self.0.tasks.spawn_blocking(move || remove(&spool));
+        self.0.tasks.spawn_blocking(move || remove(spool.dir()));
     }
 }
 
@@ -276,77 +488,14 @@ impl Shared {
     }
 }
 
-/// Clears up after an attempt, however its task ends.
-struct RunningGuard {
-    attempts: Attempts,
-    lease: Lease,
-    has_returned: bool,
-}
-
-impl RunningGuard {
-    /// The attempt has returned.
-    fn free(mut self) {
-        self.has_returned = true;
+fn ask(spool: &Spool, order: &StopOrder) {
+    if let Err(error) = spool.dir().ask_to_stop(order) {
+        tracing::error!(build.id = %spool.lease().build, %error, "cannot ask a runner to stop");
     }
 }
 
-impl Drop for RunningGuard {
-    fn drop(&mut self) {
-        let shared = &self.attempts.0;
-        let mut state = shared.state.lock();
-        if state.abandoned.remove(&self.lease) {
-            drop(state);
-            remove(&Spool::existing_at(
-                &shared.spool_root,
-                self.lease,
-                &shared.wake,
-            ));
-            return;
-        }
-        let Some(held) = state.held.get_mut(&self.lease) else {
-            return;
-        };
-        held.switch = None;
-        let is_over = self.has_returned || std::thread::panicking();
-        if is_over && !held.spool.progress().ended {
-            // Its disk took no end, or it panicked: for the server this build is lost, and it hears so at once. An attempt that
-            // is merely dropped with its runtime is ended by the next start.
-            let held = shared.forget(&mut state, &self.lease);
-            drop(state);
-            if let Some(held) = held {
-                remove(&held.spool);
-            }
-            shared.vanished.notify_one();
-        }
-    }
-}
-
-/// Ends the processes and the journal of an attempt whose agent died.
-async fn end_interrupted(recovered: Recovered) -> Result<(), SpoolError> {
-    let Recovered {
-        spool,
-        unfinished,
-        step,
-        open_line,
-    } = recovered;
-    let Some(journal) = unfinished else {
-        return Ok(());
-    };
-    let lease = spool.lease();
-    tracing::warn!(build.id = %lease.build, build.attempt = lease.attempt, "ends an attempt that an earlier agent process left");
-    end_leftovers(lease, spool.read_group()).await;
-    let message = "the agent was restarted".to_owned();
-    let journal = JournalWriter::start(journal, |_| {});
-    let mut log = Log::new(journal.clone(), Instant::now());
-    log.set_step(step);
-    log.set_open_line(open_line);
-    log.say(&format!("the build was interrupted: {message}"))
-        .await;
-    journal.end(AttemptEnd::Interrupted, Some(message)).await
-}
-
-fn remove(spool: &Spool) {
-    if let Err(error) = spool.remove() {
-        tracing::warn!(build.id = %spool.lease().build, %error, "cannot delete a spool; the next start tries again");
+fn remove(dir: &SpoolDir) {
+    if let Err(error) = dir.remove() {
+        tracing::warn!(build.id = %dir.lease().build, %error, "cannot delete a spool; the next start tries again");
     }
 }

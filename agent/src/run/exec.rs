@@ -11,12 +11,13 @@ use std::time::Duration;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use testhide_protocol::api::Stream;
 use tokio::process::Command;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::log::Log;
 use super::output;
 use super::stop::{Stop, StopSignal};
+use crate::clock::Deadline;
 
 /// Between asking and killing, for a step that was stopped.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -58,7 +59,7 @@ pub(crate) async fn execute(
     mut command: Command,
     voice: Voice,
     log: &mut Log,
-    deadline: Instant,
+    deadline: &Deadline,
     stop: &mut StopSignal,
     on_start: impl AsyncFnOnce(u32),
 ) -> io::Result<Ending> {
@@ -87,7 +88,7 @@ pub(crate) async fn execute(
             biased;
             status = child.inner_mut().wait() => status.map(Ending::Exited),
             reason = stop.stopped() => Ok(Ending::Stopped(reason)),
-            () = sleep_until(deadline) => Ok(Ending::TimedOut),
+            () = deadline.passed() => Ok(Ending::TimedOut),
         };
         let exited = matches!(ending, Ok(Ending::Exited(_)));
         group
@@ -275,12 +276,12 @@ mod tests {
         let mut log = Log::new(journal, std::time::Instant::now());
         let (_switch, mut stop) = super::super::stop::StopSwitch::new();
         let command = bash(script, scratch.path());
-        let deadline = Instant::now() + limit;
+        let deadline = crate::clock::WorkClock::start().after(limit);
         within(execute(
             command,
             Voice::Own,
             &mut log,
-            deadline,
+            &deadline,
             &mut stop,
             async |_| {},
         ))

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use testhide_protocol::api::Source;
 use tokio::process::Command;
-use tokio::time::Instant;
 
 use super::environment;
 use super::exec::{self, Ending, Voice};
 use super::log::Log;
 use super::stop::{Stop, StopSignal};
+use crate::clock::Deadline;
 
 /// History that a build sees; `git describe` and changelogs of recent work still do what they should.
 const DEPTH: &str = "50";
@@ -51,7 +51,7 @@ pub(crate) async fn check_out(
     branch: &str,
     commit: Option<&str>,
     dir: &Path,
-    limit: Duration,
+    deadline: &Deadline,
     log: &mut Log,
     stop: &mut StopSignal,
 ) -> Result<String, SourceError> {
@@ -69,12 +69,11 @@ pub(crate) async fn check_out(
     if let Some(commit) = commit {
         check_commit(commit)?;
     }
-    let deadline = Instant::now() + limit;
     let mut git = Git {
         dir,
         url,
         deadline,
-        limit,
+        limit: deadline.left(),
         log,
         stop,
     };
@@ -103,7 +102,7 @@ pub(crate) async fn check_out(
 struct Git<'a> {
     dir: &'a Path,
     url: &'a str,
-    deadline: Instant,
+    deadline: &'a Deadline,
     limit: Duration,
     log: &'a mut Log,
     stop: &'a mut StopSignal,
@@ -160,8 +159,10 @@ impl Git<'_> {
     /// The commit that is checked out.
     async fn head(&self) -> Result<String, SourceError> {
         let output = self.command(&["rev-parse", "--verify", "HEAD"]).output();
-        let output = tokio::time::timeout_at(self.deadline, output).await;
-        let output = output.map_err(|_| SourceError::TimedOut(self.limit))??;
+        let output = tokio::select! {
+            output = output => output?,
+            () = self.deadline.passed() => return Err(SourceError::TimedOut(self.limit)),
+        };
         let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if output.status.success() && check_commit(&commit).is_ok() {
             Ok(commit)
@@ -322,9 +323,9 @@ mod tests {
             let dir = scratch.path().join(format!("checkout-{number}"));
             fs::create_dir(&dir).unwrap();
             let commit = commit.map(String::as_str);
-            let limit = Duration::from_secs(60);
+            let deadline = crate::clock::WorkClock::start().after(Duration::from_secs(60));
             let got = within(check_out(
-                &source, "main", commit, &dir, limit, &mut log, &mut stop,
+                &source, "main", commit, &dir, &deadline, &mut log, &mut stop,
             ))
             .await;
             assert_eq!(&got.unwrap(), expected);
@@ -337,7 +338,7 @@ mod tests {
             "absent",
             None,
             &dir,
-            Duration::from_secs(60),
+            &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
             &mut log,
             &mut stop,
         ))

@@ -1,17 +1,14 @@
 //! The directories of an attempt: workspace, home and temporary files.
 //!
 //! `workspaces/<project>/<job>` is emptied before each attempt, never through a link; a second attempt of the same job at the
-//! same time gets `<job>@2`. `homes/…` is the job's own home and stays, so that the caches of its tools do. `temp/…` lives as
+//! same time gets `<job>@2`; who has taken one holds the lock of the same name below `claims`. `homes/…` is the job's own home and stays, so that the caches of its tools do. `temp/…` lives as
 //! long as the attempt. None of them holds a file of the agent.
 
-use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use parking_lot::Mutex;
-use testhide_protocol::wire::Assignment;
+use testhide_protocol::wire::{Assignment, Lease};
 
 /// The directories of one attempt; the workspace is free for the next one when this is dropped.
 #[derive(Debug)]
@@ -24,31 +21,40 @@ pub(crate) struct Workspace {
     pub(crate) temp: PathBuf,
     /// The agent's files for this attempt: the scripts. Holds `temp`.
     pub(crate) scratch: PathBuf,
-    slot: Option<(Workspaces, String)>,
+    /// Locked as long as the workspace is taken, by a process of this agent or another.
+    _claim: Option<File>,
 }
 
 /// Gives out workspaces.
 #[derive(Debug, Clone)]
 pub(crate) struct Workspaces {
     root: PathBuf,
-    taken: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Workspaces {
     /// Workspaces below the agent's directory.
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self {
-            root,
-            taken: Arc::default(),
-        }
+        Self { root }
     }
 
-    /// Deletes the temporary files of an earlier agent process.
+    /// Deletes the temporary files of attempts that run no more.
     ///
     /// # Errors
     /// When the disk refuses it.
-    pub(crate) fn forget_temporary(&self) -> io::Result<()> {
-        remove(&self.root.join("temp"))
+    pub(crate) fn forget_temporary(&self, running: &[Lease]) -> io::Result<()> {
+        let entries = match fs::read_dir(self.root.join("temp")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_of = |lease: &Lease| name.to_string_lossy().ends_with(&temporary(lease));
+            if !running.iter().any(is_of) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the directories of an attempt; the workspace is empty.
@@ -61,17 +67,18 @@ impl Workspaces {
             component(&assignment.project_name),
             component(&assignment.job_name)
         );
-        let slot = self.take(&job);
+        let (slot, claim) = self.take(&job)?;
         let scratch = self.root.join("temp").join(format!(
-            "{}-{}-{}",
-            assignment.build_number, assignment.lease.attempt, assignment.lease.fence
+            "{}{}",
+            assignment.build_number,
+            temporary(&assignment.lease)
         ));
         let workspace = Workspace {
             dir: self.root.join("workspaces").join(&slot),
             home: self.root.join("homes").join(&slot),
             temp: scratch.join("tmp"),
             scratch,
-            slot: Some((self.clone(), slot)),
+            _claim: Some(claim),
         };
         for dir in [&workspace.dir, &workspace.home] {
             unlink_parents(&self.root, dir)?;
@@ -90,17 +97,34 @@ impl Workspaces {
         Ok(workspace)
     }
 
-    /// The first free name for a job.
-    fn take(&self, job: &str) -> String {
-        let mut taken = self.taken.lock();
+    /// The first free name for a job, and the lock that takes it.
+    fn take(&self, job: &str) -> io::Result<(String, File)> {
         let mut slot = job.to_owned();
         let mut count = 1;
-        while !taken.insert(slot.clone()) {
+        loop {
+            let path = self.root.join("claims").join(&slot);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            match file.try_lock() {
+                Ok(()) => return Ok((slot, file)),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
             count += 1;
             slot = format!("{job}@{count}");
         }
-        slot
     }
+}
+
+/// The end of the name of an attempt's temporary folder; no other attempt's ends so.
+fn temporary(lease: &Lease) -> String {
+    format!("-{}-{}", lease.attempt, lease.fence)
 }
 
 impl Workspace {
@@ -120,15 +144,7 @@ impl Workspace {
             home,
             scratch: temp.clone(),
             temp,
-            slot: None,
-        }
-    }
-}
-
-impl Drop for Workspace {
-    fn drop(&mut self) {
-        if let Some((workspaces, slot)) = self.slot.take() {
-            workspaces.taken.lock().remove(&slot);
+            _claim: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use testhide_protocol::wire::{AgentMessage, Frame, Lease, MAX_FILE_PART, RecordBody};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::spool::{Entry, Reader, Spool, SpoolError};
+use crate::spool::{Entry, Reader, Spool, SpoolError, delete};
 
 /// The most bytes of records that are sent and not acknowledged. What is under way when a connection breaks is sent again.
 const MAX_IN_FLIGHT: usize = 8 * 1024 * 1024;
@@ -17,7 +17,10 @@ const MAX_IN_FLIGHT: usize = 8 * 1024 * 1024;
 /// A place in one attempt's records.
 pub(super) struct Cursor {
     spool: Arc<Spool>,
-    reader: Reader,
+    /// Nothing while nobody knows how much of the journal is left.
+    reader: Option<Reader>,
+    /// The server has everything up to here.
+    stored: u64,
     /// Sent and not acknowledged: number and bytes.
     in_flight: VecDeque<(u64, usize)>,
     in_flight_bytes: usize,
@@ -35,20 +38,36 @@ struct SentFile {
 }
 
 impl Cursor {
-    /// Goes on behind the record `seq`.
+    /// Goes on behind the record `seq`, once the journal is known to be whole.
     ///
     /// # Errors
     /// When the journal has no such record.
     pub(super) fn after(spool: Arc<Spool>, seq: u64) -> Result<Self, SpoolError> {
-        let mut reader = Reader::open(&spool)?;
-        reader.skip_to(&spool, seq, spool.progress().length)?;
-        Ok(Self {
+        let mut cursor = Self {
             spool,
-            reader,
+            reader: None,
+            stored: seq,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             file: None,
-        })
+        };
+        cursor.open()?;
+        Ok(cursor)
+    }
+
+    fn open(&mut self) -> Result<(), SpoolError> {
+        // A runner that has only begun has no journal yet.
+        let has_journal = self.spool.progress().seq > 0;
+        if self.reader.is_some() || !self.spool.is_settled() || !has_journal {
+            return Ok(());
+        }
+        self.spool.begin_delivery(self.stored)?;
+        let mut reader = Reader::open(self.spool.dir(), self.stored)?;
+        for number in reader.skip_to(self.stored)? {
+            delete(&self.spool.file(number));
+        }
+        self.reader = Some(reader);
+        Ok(())
     }
 
     /// Whose records these are.
@@ -73,18 +92,24 @@ impl Cursor {
                 return Ok(Some(Message::binary(frame)));
             }
             let (seq, record) = (sent.seq, sent.record.clone());
+            self.spool.has_sent_file(seq, sent.number);
             self.file = None;
             return Ok(Some(self.record(seq, record)));
         }
         if self.in_flight_bytes >= MAX_IN_FLIGHT {
             return Ok(None);
         }
-        let Some((seq, entry)) = self
-            .reader
-            .next(&self.spool, self.spool.progress().length)?
-        else {
+        self.open()?;
+        let Some(reader) = &mut self.reader else {
             return Ok(None);
         };
+        let before = reader.head().first;
+        let Some((seq, entry)) = reader.next(self.spool.progress().seq)? else {
+            return Ok(None);
+        };
+        if reader.head().first != before {
+            self.spool.has_passed_segment(before, seq - 1);
+        }
         match entry {
             Entry::Chunk(frame) => {
                 self.sent(seq, frame.len());

@@ -18,6 +18,7 @@ use crate::agent::AgentOptions;
 use crate::error::AgentError;
 use crate::metrics::Meter;
 use crate::run::Attempts;
+use crate::spool::Stored;
 
 /// A session that lasted this long was a good one, whatever was said in it.
 const GOOD_AFTER: Duration = Duration::from_secs(60);
@@ -151,8 +152,8 @@ async fn session(
 }
 
 /// Puts a cursor behind what the server has of each held attempt. Deletes what the server has to its end; gives up what the server does
-/// not know, and what cannot go on because this disk has less than the server (after a loss of power). For the latter the connection
-/// ends: the next introduction no longer names it, and the server gives the build to another agent at once.
+/// not know, and what cannot go on because this disk has less than the server although its machine ran all the time. For the latter the
+/// connection ends: the next introduction no longer names it, and the server gives the build to another agent at once.
 fn resume(attempts: &Attempts, welcome: &Welcome) -> Result<Vec<Cursor>, String> {
     let mut cursors = Vec::new();
     let mut lost = None;
@@ -169,7 +170,14 @@ fn resume(attempts: &Attempts, welcome: &Welcome) -> Result<Vec<Cursor>, String>
             }
             continue;
         }
-        if resume.seq > own.seq || (own.ended && resume.seq == own.seq) {
+        if !spool.is_settled() {
+            // Its machine went down. What is left is ended behind what the server has, and delivered then.
+            let stored = Stored {
+                seq: resume.seq,
+                log_bytes: resume.log_bytes,
+            };
+            attempts.server_has(&lease, stored);
+        } else if resume.seq > own.seq || (own.ended && resume.seq == own.seq) {
             let why = format!(
                 "the server has {} records of it, this disk has {}",
                 resume.seq, own.seq

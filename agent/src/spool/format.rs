@@ -1,16 +1,22 @@
 //! The journal's bytes.
 //!
 //! ```text
-//! file    "THJRNL1\n", then records
-//! record  length u32 of the body, checksum u32, kind u8, seq u64, body        (little-endian)
+//! segment head, then records                                                  (little-endian)
+//! head    "THJRNL2\n", first seq u64, log bytes before u64, step u32, open line u8, boot 16 bytes, checksum u32
+//! record  length u32 of the body, checksum u32, kind u8, seq u64, body
 //! kind 1  a log chunk: the binary frame as it goes over the wire
 //! kind 2  any other record: its JSON
 //! ```
 //!
 //! The checksum finds what a crash left half written; it is no defence against a forger, who could write files here anyway.
 
-/// The first bytes of a journal.
-pub(crate) const MAGIC: &[u8; 8] = b"THJRNL1\n";
+use super::boot::Boot;
+
+/// The first bytes of a segment.
+const MAGIC: &[u8; 8] = b"THJRNL2\n";
+
+/// Bytes of a segment's head.
+pub(crate) const HEAD: usize = 49;
 
 /// Bytes before a record's body.
 pub(crate) const HEADER: usize = 17;
@@ -77,6 +83,60 @@ impl Header {
     }
 }
 
+/// What stands at the beginning of a segment: enough to go on behind it without reading what came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentHead {
+    /// Number of its first record.
+    pub(crate) first: u64,
+    /// Raw bytes of the log before it.
+    pub(crate) log_bytes: u64,
+    /// The step that was running or ran last.
+    pub(crate) step: u32,
+    /// Whether the log before it ends inside a line.
+    pub(crate) open_line: bool,
+    /// The machine's run in which it was begun.
+    pub(crate) boot: Boot,
+}
+
+impl SegmentHead {
+    /// As it stands in the file.
+    pub(crate) fn to_bytes(self) -> [u8; HEAD] {
+        let mut bytes = Vec::with_capacity(HEAD);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&self.first.to_le_bytes());
+        bytes.extend_from_slice(&self.log_bytes.to_le_bytes());
+        bytes.extend_from_slice(&self.step.to_le_bytes());
+        bytes.push(u8::from(self.open_line));
+        bytes.extend_from_slice(&self.boot.to_bytes());
+        let sum = checksum(Kind::Record, self.first, &bytes);
+        bytes.extend_from_slice(&sum.to_le_bytes());
+        bytes
+            .try_into()
+            .expect("the parts add up to the length of a head")
+    }
+
+    /// The head in these bytes; nothing when none was ever written whole.
+    pub(crate) fn parse(bytes: &[u8; HEAD]) -> Option<Self> {
+        let (body, sum) = bytes.split_last_chunk::<4>()?;
+        let (magic, rest) = body.split_first_chunk::<8>()?;
+        let (first, rest) = rest.split_first_chunk::<8>()?;
+        let (log_bytes, rest) = rest.split_first_chunk::<8>()?;
+        let (step, rest) = rest.split_first_chunk::<4>()?;
+        let (open_line, boot) = rest.split_first()?;
+        let first = u64::from_le_bytes(*first);
+        let is_whole = magic == MAGIC
+            && first > 0
+            && checksum(Kind::Record, first, body) == u32::from_le_bytes(*sum);
+        is_whole.then_some(Self {
+            first,
+            log_bytes: u64::from_le_bytes(*log_bytes),
+            step: u32::from_le_bytes(*step),
+            open_line: *open_line == 1,
+            boot: Boot::from_bytes(*boot.first_chunk()?),
+        })
+    }
+}
+
 /// Appends a record's bytes to `out`.
 pub(crate) fn encode(kind: Kind, seq: u64, body: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(body.len()).expect("a body is never longer than MAX_BODY");
@@ -89,7 +149,7 @@ pub(crate) fn encode(kind: Kind, seq: u64, body: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Multiply and fold over words of eight bytes: several gigabytes a second, and every bit of the input reaches the result.
-fn checksum(kind: Kind, seq: u64, body: &[u8]) -> u32 {
+pub(super) fn checksum(kind: Kind, seq: u64, body: &[u8]) -> u32 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |state: u64, word: u64| {
         let product = u128::from(state ^ word).wrapping_mul(u128::from(ODD));
@@ -111,6 +171,24 @@ fn checksum(kind: Kind, seq: u64, body: &[u8]) -> u32 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_segment_head_survives_and_a_changed_bit_is_found() {
+        let head = SegmentHead {
+            first: 7,
+            log_bytes: 1 << 40,
+            step: 3,
+            open_line: true,
+            boot: Boot::current(),
+        };
+        let bytes = head.to_bytes();
+        assert_eq!(SegmentHead::parse(&bytes), Some(head));
+        for bit in 0..HEAD * 8 {
+            let mut changed = bytes;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(SegmentHead::parse(&changed), None, "bit {bit}");
+        }
+    }
 
     proptest! {
         #[test]

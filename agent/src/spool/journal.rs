@@ -1,21 +1,28 @@
-//! Appends to a journal: the one place that gives out record numbers and log offsets.
+//! Appends to a journal: the one place that gives out record numbers and log offsets, and that begins segments.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::time::Duration;
 
+use bytes::Bytes;
 use testhide_protocol::Timestamp;
-use testhide_protocol::wire::{AttemptEnd, Chunk, Frame, RecordBody, Segment};
+use testhide_protocol::wire::{AttemptEnd, Chunk, Frame, Lease, RecordBody, Segment};
+use tokio::time::Instant;
 
-use super::directory::{Progress, Spool, SpoolError};
-use super::format::{Kind, MAGIC, encode};
+use super::boot::Boot;
+use super::directory::{SpoolDir, SpoolError};
+use super::format::{HEAD, Kind, SegmentHead, encode};
+use super::progress::Progress;
+use super::slot::Slot;
 
 /// The least time between two syncs of a journal that grows: a sync costs 5 to 8 ms whatever it holds.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// The same level as the protocol's own; a compressor that is kept saves making its tables anew for each chunk.
 const ZSTD_LEVEL: i32 = 1;
+
+/// Bytes of a segment: what is acknowledged is deleted in pieces of this size.
+pub(crate) const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A stretch of output before it has its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +39,49 @@ pub(crate) struct RawChunk {
     pub(crate) elapsed_ms: u64,
 }
 
-/// An open journal.
+/// A record whose bytes are made, for the place behind the journal's last one.
+pub(super) struct Encoded {
+    kind: Kind,
+    body: Bytes,
+    after: Place,
+}
+
+impl Encoded {
+    /// How much it takes on disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.body.len() as u64
+    }
+}
+
+/// A place in a journal, behind a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Number of that record.
+    pub(crate) seq: u64,
+    /// Raw bytes of the log up to it.
+    pub(crate) log_bytes: u64,
+    /// The step that was running or ran last.
+    pub(crate) step: u32,
+    /// Whether the log ends inside a line there.
+    pub(crate) open_line: bool,
+}
+
+/// An open journal. Its caller holds the directory's lock.
 pub(crate) struct Journal {
-    spool: Arc<Spool>,
+    dir: SpoolDir,
+    slot: Slot,
+    boot: Boot,
     file: File,
-    progress: Progress,
-    /// Raw bytes of the log so far: the next chunk's offset.
-    log_bytes: u64,
+    /// First record of the segment that is written now, and its bytes.
+    first: u64,
+    length: u64,
+    /// A segment that is this long is followed by the next.
+    segment_bytes: u64,
+    place: Place,
     /// Since when something is written and not synced.
     dirty_since: Option<Instant>,
+    /// Segments that were left since the last sync.
+    left: Vec<File>,
     compressor: zstd::bulk::Compressor<'static>,
     /// One record's bytes, kept so that appending allocates nothing.
     scratch: Vec<u8>,
@@ -51,73 +92,126 @@ impl Journal {
     ///
     /// # Errors
     /// When there is a journal already, or the disk refuses it.
-    pub(crate) fn create(spool: Arc<Spool>) -> Result<Self, SpoolError> {
-        let path = spool.journal();
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(SpoolError::at(&path))?;
-        file.write_all(MAGIC).map_err(SpoolError::at(&path))?;
-        let progress = Progress {
-            length: MAGIC.len() as u64,
-            seq: 0,
-            ended: false,
-        };
-        Self::opened(spool, file, progress, 0)
+    pub(crate) fn create(dir: SpoolDir, boot: Boot) -> Result<Self, SpoolError> {
+        if let Some(first) = dir.segments()?.first() {
+            let exists = std::io::ErrorKind::AlreadyExists.into();
+            return Err(SpoolError::at(&dir.segment(*first))(exists));
+        }
+        Self::begin(dir, boot, Place::default())
     }
 
-    /// Goes on with a journal that holds whole records up to `progress` and nothing after it.
+    /// Begins a journal behind records that are not on this disk.
+    ///
+    /// # Errors
+    /// When the disk refuses it.
+    pub(super) fn begin(dir: SpoolDir, boot: Boot, place: Place) -> Result<Self, SpoolError> {
+        let file = new_segment(&dir, boot, place)?;
+        let (first, length) = (place.seq + 1, HEAD as u64);
+        let mut journal = Self::opened(dir, boot, file, first, length, place)?;
+        journal.dirty_since = Some(Instant::now());
+        Ok(journal)
+    }
+
+    /// Goes on with a journal whose last segment begins with `first` and holds whole records in `length` bytes and nothing after them.
     ///
     /// # Errors
     /// When the file cannot be opened for writing.
     pub(super) fn go_on(
-        spool: Arc<Spool>,
-        progress: Progress,
-        log_bytes: u64,
+        dir: SpoolDir,
+        boot: Boot,
+        first: u64,
+        length: u64,
+        place: Place,
     ) -> Result<Self, SpoolError> {
-        let path = spool.journal();
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(SpoolError::at(&path))?;
-        Self::opened(spool, file, progress, log_bytes)
+        let path = dir.segment(first);
+        let file = OpenOptions::new().append(true).open(&path);
+        let file = file.map_err(SpoolError::at(&path))?;
+        Self::opened(dir, boot, file, first, length, place)
     }
 
     fn opened(
-        spool: Arc<Spool>,
+        dir: SpoolDir,
+        boot: Boot,
         file: File,
-        progress: Progress,
-        log_bytes: u64,
+        first: u64,
+        length: u64,
+        place: Place,
     ) -> Result<Self, SpoolError> {
         let compressor =
-            zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(SpoolError::at(&spool.journal()))?;
-        spool.announce(progress);
-        Ok(Self {
-            spool,
+            zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(SpoolError::at(dir.path()))?;
+        let journal = Self {
+            slot: dir.progress_slot()?,
+            dir,
+            boot,
             file,
-            progress,
-            log_bytes,
+            first,
+            length,
+            segment_bytes: SEGMENT_BYTES,
+            place,
             dirty_since: None,
+            left: Vec::new(),
             compressor,
             scratch: Vec::new(),
-        })
+        };
+        journal.publish(false)?;
+        Ok(journal)
+    }
+
+    /// The same with segments of another size.
+    pub(crate) fn with_segments_of(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    /// Whose records these are.
+    pub(crate) fn lease(&self) -> Lease {
+        self.dir.lease()
+    }
+
+    /// Where the next record goes.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Compresses and appends output.
     ///
     /// # Errors
     /// When the disk refuses it; the journal is as it was before.
+    #[cfg(test)]
     pub(crate) fn append_chunk(&mut self, raw: RawChunk) -> Result<(), SpoolError> {
-        let path = self.spool.journal();
+        let encoded = self.encode_chunk(raw)?;
+        self.append(&encoded)
+    }
+
+    /// Appends a record.
+    ///
+    /// # Errors
+    /// When the disk refuses it; the journal is as it was before.
+    #[cfg(test)]
+    pub(crate) fn append_record(&mut self, body: &RecordBody) -> Result<(), SpoolError> {
+        let encoded = self.encode_record(body);
+        self.append(&encoded)
+    }
+
+    /// Compresses output for the next place.
+    ///
+    /// # Errors
+    /// When it cannot be compressed.
+    pub(super) fn encode_chunk(&mut self, raw: RawChunk) -> Result<Encoded, SpoolError> {
         let data = self
             .compressor
             .compress(&raw.bytes)
-            .map_err(SpoolError::at(&path))?;
+            .map_err(SpoolError::at(self.dir.path()))?;
         let raw_len =
             u32::try_from(raw.bytes.len()).expect("a chunk's bytes are limited by who cuts it");
+        let after = Place {
+            seq: self.place.seq + 1,
+            log_bytes: self.place.log_bytes + u64::from(raw_len),
+            step: raw.step,
+            open_line: raw.bytes.last() != Some(&b'\n'),
+        };
         let chunk = Chunk {
-            offset: self.log_bytes,
+            offset: self.place.log_bytes,
             raw_len,
             step: raw.step,
             time: raw.time,
@@ -127,24 +221,40 @@ impl Journal {
         };
         debug_assert_eq!(chunk.check(), Ok(()));
         let frame = Frame::Chunk {
-            lease: self.spool.lease(),
-            seq: self.progress.seq + 1,
+            lease: self.lease(),
+            seq: after.seq,
             chunk,
         };
-        self.append(Kind::Chunk, &frame.encode())?;
-        self.log_bytes += u64::from(raw_len);
-        self.publish(false);
-        Ok(())
+        Ok(Encoded {
+            kind: Kind::Chunk,
+            body: frame.encode(),
+            after,
+        })
     }
 
-    /// Appends a record.
+    /// A record for the next place.
+    pub(super) fn encode_record(&self, body: &RecordBody) -> Encoded {
+        let mut after = Place {
+            seq: self.place.seq + 1,
+            ..self.place
+        };
+        if let RecordBody::StepStarted { step, .. } = body {
+            after.step = *step;
+        }
+        Encoded {
+            kind: Kind::Record,
+            body: json(body),
+            after,
+        }
+    }
+
+    /// Appends what was made for this place, and tells of it.
     ///
     /// # Errors
-    /// When the disk refuses it; the journal is as it was before.
-    pub(crate) fn append_record(&mut self, body: &RecordBody) -> Result<(), SpoolError> {
-        self.append(Kind::Record, &json(body))?;
-        self.publish(false);
-        Ok(())
+    /// When the disk refuses it; the journal is as it was before, and the same may be tried again.
+    pub(super) fn append(&mut self, encoded: &Encoded) -> Result<(), SpoolError> {
+        self.write(encoded)?;
+        self.publish(false)
     }
 
     /// Appends the attempt's end, syncs, and only then lets delivery see it.
@@ -156,19 +266,21 @@ impl Journal {
         end: AttemptEnd,
         message: Option<String>,
     ) -> Result<(), SpoolError> {
-        let body = RecordBody::Ended {
+        let record = self.encode_record(&RecordBody::Ended {
             end,
             message,
-            log_bytes: self.log_bytes,
-        };
-        let before = self.progress;
-        self.append(Kind::Record, &json(&body))?;
+            log_bytes: self.place.log_bytes,
+        });
+        let before = self.place;
+        self.write(&record)?;
+        let length = self.length - self.scratch.len() as u64;
         if let Err(error) = self.sync() {
-            self.cut_back(before);
+            self.place = before;
+            self.length = length;
+            self.cut_back();
             return Err(error);
         }
-        self.publish(true);
-        Ok(())
+        self.publish(true)
     }
 
     /// Makes durable what is appended.
@@ -176,12 +288,16 @@ impl Journal {
     /// # Errors
     /// When the disk refuses it.
     pub(crate) fn sync(&mut self) -> Result<(), SpoolError> {
-        if self.dirty_since.is_some() {
-            self.file
-                .sync_data()
-                .map_err(SpoolError::at(&self.spool.journal()))?;
-            self.dirty_since = None;
+        if self.dirty_since.is_none() {
+            return Ok(());
         }
+        for file in &self.left {
+            file.sync_data().map_err(SpoolError::at(self.dir.path()))?;
+        }
+        self.left.clear();
+        let path = self.dir.segment(self.first);
+        self.file.sync_data().map_err(SpoolError::at(&path))?;
+        self.dirty_since = None;
         Ok(())
     }
 
@@ -202,41 +318,109 @@ impl Journal {
             .map(|since| SYNC_EVERY.saturating_sub(since.elapsed()))
     }
 
-    fn append(&mut self, kind: Kind, body: &[u8]) -> Result<(), SpoolError> {
-        self.scratch.clear();
-        encode(kind, self.progress.seq + 1, body, &mut self.scratch);
-        if let Err(error) = self.file.write_all(&self.scratch) {
-            self.cut_back(self.progress);
-            return Err(SpoolError::at(&self.spool.journal())(error));
+    /// Begins the next segment, so that this one may be deleted once it is delivered. An empty one stays.
+    ///
+    /// # Errors
+    /// When the disk refuses it; this segment goes on then.
+    pub(super) fn leave_segment(&mut self) -> Result<(), SpoolError> {
+        if self.place.seq < self.first {
+            return Ok(());
         }
-        self.progress.length += self.scratch.len() as u64;
-        self.progress.seq += 1;
+        let next = new_segment(&self.dir, self.boot, self.place)?;
+        let left = std::mem::replace(&mut self.file, next);
+        self.left.push(left);
+        self.dirty_since.get_or_insert_with(Instant::now);
+        self.first = self.place.seq + 1;
+        self.length = HEAD as u64;
+        Ok(())
+    }
+
+    fn write(&mut self, encoded: &Encoded) -> Result<(), SpoolError> {
+        assert_eq!(
+            encoded.after.seq,
+            self.place.seq + 1,
+            "a record is appended at the place it was made for"
+        );
+        if self.length >= self.segment_bytes {
+            self.leave_segment()?;
+        }
+        self.scratch.clear();
+        encode(
+            encoded.kind,
+            encoded.after.seq,
+            &encoded.body,
+            &mut self.scratch,
+        );
+        if let Err(error) = self.file.write_all(&self.scratch) {
+            self.cut_back();
+            return Err(SpoolError::at(&self.dir.segment(self.first))(error));
+        }
+        self.length += self.scratch.len() as u64;
+        self.place = encoded.after;
         self.dirty_since.get_or_insert_with(Instant::now);
         Ok(())
     }
 
-    /// Takes back what is after `progress`. Where even this fails, the torn tail is found by its checksum at the next
+    /// Takes back what is after the last record. Where even this fails, the torn tail is found by its checksum at the next
     /// start, and nobody was told of it.
-    fn cut_back(&mut self, progress: Progress) {
-        if let Err(error) = self.file.set_len(progress.length) {
-            let path = self.spool.journal();
+    fn cut_back(&mut self) {
+        if let Err(error) = self.file.set_len(self.length) {
+            let path = self.dir.segment(self.first);
             tracing::error!(spool.path = %path.display(), %error, "cannot cut a half-written record");
         }
-        self.progress = progress;
     }
 
-    fn publish(&mut self, ended: bool) {
-        self.progress.ended = ended;
-        self.spool.announce(self.progress);
+    fn publish(&self, ended: bool) -> Result<(), SpoolError> {
+        let progress = Progress {
+            seq: self.place.seq,
+            log_bytes: self.place.log_bytes,
+            ended,
+        };
+        self.slot
+            .write(&progress.to_bytes())
+            .map_err(SpoolError::at(self.dir.path()))
     }
 }
 
-fn json(body: &RecordBody) -> Vec<u8> {
-    serde_json::to_vec(body).expect("a record is plain data")
+/// Makes the segment that follows `place`. Nothing is left when the disk refuses it.
+fn new_segment(dir: &SpoolDir, boot: Boot, place: Place) -> Result<File, SpoolError> {
+    let path = dir.segment(place.seq + 1);
+    let head = SegmentHead {
+        first: place.seq + 1,
+        log_bytes: place.log_bytes,
+        step: place.step,
+        open_line: place.open_line,
+        boot,
+    };
+    let mut options = OpenOptions::new();
+    let file = options.append(true).create_new(true).open(&path);
+    let written = file.and_then(|mut file| match file.write_all(&head.to_bytes()) {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            fs::remove_file(&path)?;
+            Err(error)
+        }
+    });
+    written.map_err(SpoolError::at(&path))
 }
 
-/// Cuts a file and makes the cut durable.
-pub(super) fn truncate(file: &File, length: u64) -> io::Result<()> {
-    file.set_len(length)?;
-    file.sync_all()
+/// Tells that a journal which is written to its end is so.
+///
+/// # Errors
+/// When the disk refuses it.
+pub(super) fn announce_end(dir: &SpoolDir, place: Place) -> Result<(), SpoolError> {
+    let progress = Progress {
+        seq: place.seq,
+        log_bytes: place.log_bytes,
+        ended: true,
+    };
+    dir.progress_slot()?
+        .write(&progress.to_bytes())
+        .map_err(SpoolError::at(dir.path()))
+}
+
+fn json(body: &RecordBody) -> Bytes {
+    serde_json::to_vec(body)
+        .expect("a record is plain data")
+        .into()
 }

@@ -1,4 +1,4 @@
-//! Reads a journal's records in order, behind a writer that may still append.
+//! Reads a journal's records in order, segment after segment, behind a writer that may still append.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,8 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use bytes::Bytes;
 use testhide_protocol::wire::RecordBody;
 
-use super::directory::{Spool, SpoolError};
-use super::format::{HEADER, Header, Kind, MAGIC};
+use super::directory::{SpoolDir, SpoolError};
+use super::format::{HEAD, HEADER, Header, Kind, SegmentHead};
 
 /// A record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,84 +18,115 @@ pub(crate) enum Entry {
     Record(RecordBody),
 }
 
-/// A place in a journal. Nothing is read ahead: what is behind the announced length may still be taken back.
+/// A place in a journal. Nothing is read ahead: what is behind the last announced record may still be taken back.
 pub(crate) struct Reader {
+    dir: SpoolDir,
     file: File,
-    /// Where the next record begins.
+    head: SegmentHead,
+    /// Where the next record begins in the segment.
     position: u64,
     /// The last record that was read.
     seq: u64,
 }
 
 impl Reader {
-    /// Opens a journal before its first record.
+    /// Opens the segment in which the record behind `seq` is or will be, before its first record.
     ///
     /// # Errors
-    /// When there is no journal, or the disk refuses it.
-    pub(crate) fn open(spool: &Spool) -> Result<Self, SpoolError> {
-        let path = spool.journal();
+    /// When there is no such segment any more, or the disk refuses it.
+    pub(crate) fn open(dir: &SpoolDir, seq: u64) -> Result<Self, SpoolError> {
+        let segments = dir.segments()?;
+        let first = segments.iter().rev().find(|first| **first <= seq + 1);
+        let first = first.ok_or_else(|| damaged("records that the server needs are gone"));
+        let first = first.map_err(SpoolError::at(dir.path()))?;
+        Self::open_segment(dir, *first)
+    }
+
+    /// Opens the segment that begins with the record `first`.
+    ///
+    /// # Errors
+    /// When there is none, or it has no head.
+    pub(super) fn open_segment(dir: &SpoolDir, first: u64) -> Result<Self, SpoolError> {
+        let path = dir.segment(first);
         let open = || {
             let mut file = File::open(&path)?;
-            let mut magic = [0u8; MAGIC.len()];
-            file.read_exact(&mut magic)?;
-            if &magic == MAGIC {
-                Ok(file)
-            } else {
-                Err(damaged("it does not begin as a journal"))
-            }
+            let mut bytes = [0u8; HEAD];
+            file.read_exact(&mut bytes)?;
+            let head = SegmentHead::parse(&bytes).filter(|head| head.first == first);
+            Ok((
+                file,
+                head.ok_or_else(|| damaged("it does not begin as a journal"))?,
+            ))
         };
-        let file = open().map_err(SpoolError::at(&path))?;
+        let (file, head) = open().map_err(SpoolError::at(&path))?;
         Ok(Self {
+            dir: dir.clone(),
             file,
-            position: MAGIC.len() as u64,
-            seq: 0,
+            head,
+            position: HEAD as u64,
+            seq: first - 1,
         })
     }
 
-    /// Where the next record begins.
+    /// The segment that is read now.
+    pub(crate) fn head(&self) -> SegmentHead {
+        self.head
+    }
+
+    /// Where the next record begins in it.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Goes on after the record `seq`.
+    /// Goes on after the record `seq`; gives the files that the records until there name.
     ///
     /// # Errors
-    /// When the journal has no such record within `length`.
-    pub(crate) fn skip_to(
-        &mut self,
-        spool: &Spool,
-        seq: u64,
-        length: u64,
-    ) -> Result<(), SpoolError> {
-        while self.seq < seq {
-            let step = |reader: &mut Self| {
-                let header = reader.header(length)?;
-                let header =
-                    header.ok_or_else(|| damaged("a record that the server has is missing"))?;
-                reader.passed(&header);
-                Ok(())
-            };
-            step(self).map_err(SpoolError::at(&spool.journal()))?;
+    /// When the journal has no such record.
+    pub(crate) fn skip_to(&mut self, seq: u64) -> Result<Vec<u32>, SpoolError> {
+        let mut files = Vec::new();
+        while let Some((_, entry)) = self.next(seq)? {
+            if let Entry::Record(RecordBody::File { file, .. }) = entry {
+                files.push(file);
+            }
         }
-        Ok(())
+        Ok(files)
     }
 
-    /// The next record that lies within the first `length` bytes, with its number.
+    /// The next record with its number, unless it is behind `last`.
     ///
     /// # Errors
     /// When the bytes there are no record.
-    pub(crate) fn next(
-        &mut self,
-        spool: &Spool,
-        length: u64,
-    ) -> Result<Option<(u64, Entry)>, SpoolError> {
-        self.read(length).map_err(SpoolError::at(&spool.journal()))
+    pub(crate) fn next(&mut self, last: u64) -> Result<Option<(u64, Entry)>, SpoolError> {
+        if self.seq >= last {
+            return Ok(None);
+        }
+        let read = match self.read() {
+            // The writer has begun the next segment behind this record.
+            Ok(None) => {
+                let next = Self::open_segment(&self.dir, self.seq + 1)?;
+                *self = next;
+                self.read()
+            }
+            other => other,
+        };
+        read.and_then(|read| read.ok_or_else(|| damaged("a record is missing")))
+            .map(Some)
+            .map_err(SpoolError::at(&self.dir.segment(self.head.first)))
     }
 
-    fn read(&mut self, length: u64) -> io::Result<Option<(u64, Entry)>> {
-        let Some(header) = self.header(length)? else {
+    /// The next record of this segment; nothing at its end.
+    fn read(&mut self) -> io::Result<Option<(u64, Entry)>> {
+        self.file.seek(SeekFrom::Start(self.position))?;
+        let mut bytes = [0u8; HEADER];
+        let first = self.file.read(&mut bytes)?;
+        if first == 0 {
             return Ok(None);
-        };
+        }
+        self.file.read_exact(&mut bytes[first..])?;
+        let header = Header::parse(&bytes).ok_or_else(|| damaged("bytes that are no record"))?;
+        if header.seq != self.seq + 1 {
+            return Err(damaged("a record out of order"));
+        }
         let mut body = vec![0u8; header.length];
         self.file.read_exact(&mut body)?;
         if !header.fits(&body) {
@@ -105,31 +136,9 @@ impl Reader {
             Kind::Chunk => Entry::Chunk(body.into()),
             Kind::Record => Entry::Record(serde_json::from_slice(&body)?),
         };
-        self.passed(&header);
-        Ok(Some((header.seq, entry)))
-    }
-
-    /// The next header; nothing at the end. Leaves the file behind the header.
-    fn header(&mut self, length: u64) -> io::Result<Option<Header>> {
-        if self.position >= length {
-            return Ok(None);
-        }
-        self.file.seek(SeekFrom::Start(self.position))?;
-        let mut bytes = [0u8; HEADER];
-        self.file.read_exact(&mut bytes)?;
-        let header = Header::parse(&bytes).ok_or_else(|| damaged("bytes that are no record"))?;
-        if header.seq != self.seq + 1 {
-            return Err(damaged("a record out of order"));
-        }
-        if self.position + (HEADER + header.length) as u64 > length {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(Some(header))
-    }
-
-    fn passed(&mut self, header: &Header) {
         self.position += (HEADER + header.length) as u64;
         self.seq = header.seq;
+        Ok(Some((header.seq, entry)))
     }
 }
 

@@ -1,16 +1,16 @@
 //! The journal through its own front door: written, read, torn, recovered.
 
 use std::fs;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use testhide_protocol::Timestamp;
 use testhide_protocol::api::Stream;
 use testhide_protocol::wire::{AttemptEnd, FileKind, Frame, RecordBody, Segment, decompress_chunk};
-use tokio::sync::Notify;
 
 use super::{Scratch, entries, lease};
-use crate::spool::{Entry, Journal, RawChunk, Spool, recover};
+use crate::spool::{
+    Boot, Entry, Journal, RawChunk, SpoolDir, Stored, directories, recover, recover_cut,
+};
 
 /// Something to append.
 #[derive(Debug, Clone)]
@@ -100,12 +100,13 @@ proptest! {
     }
 }
 
-/// Where each record of a journal ends, the head of the file first.
-fn ends(spool: &Spool, journal: &mut Journal, items: &[Item]) -> Vec<u64> {
-    let mut ends = vec![spool.progress().length];
+/// What the only segment of a journal is long after its head and after each item.
+fn ends(dir: &SpoolDir, journal: &mut Journal, items: &[Item]) -> Vec<u64> {
+    let length = || fs::metadata(dir.segment(1)).unwrap().len();
+    let mut ends = vec![length()];
     for item in items {
         append(journal, item);
-        ends.push(spool.progress().length);
+        ends.push(length());
     }
     ends
 }
@@ -125,48 +126,54 @@ fn a_journal_torn_at_any_byte_keeps_its_whole_records_and_goes_on() {
     ];
     let scratch = Scratch::new();
     let (spool, mut journal) = scratch.open_journal(lease(1));
-    let mut ends = ends(&spool, &mut journal, &items);
+    let dir = spool.dir();
+    let mut ends = ends(dir, &mut journal, &items);
     journal.end(AttemptEnd::Passed, None).unwrap();
-    ends.push(spool.progress().length);
-    let path = spool.journal();
+    let path = dir.segment(1);
     let whole = fs::read(&path).unwrap();
+    ends.push(whole.len() as u64);
     for cut in 0..=whole.len() {
         // Nothing, what a file system leaves after a loss of power, or garbage behind the cut.
         let tail = [&[][..], &[0; 40], &[0xff; 3]][cut % 3];
         fs::write(&path, [&whole[..cut], tail].concat()).unwrap();
-        let recovered = recover(&scratch.spool_root(), &Arc::new(Notify::new())).unwrap();
-        let [one] = <[_; 1]>::try_from(recovered).ok().unwrap();
-        let kept = ends
-            .iter()
-            .filter(|end| **end <= cut as u64)
-            .count()
-            .saturating_sub(1);
-        assert_eq!(one.spool.progress().seq, kept as u64, "cut at {cut}");
-        assert_eq!(one.spool.lease(), spool.lease());
-        assert_eq!(
-            one.unfinished.is_none(),
-            kept == items.len() + 1,
-            "cut at {cut}"
-        );
-        assert_eq!(one.open_line, kept >= 3, "cut at {cut}");
-        assert_eq!(one.step, u32::from(kept >= 2), "cut at {cut}");
-        if let Some(mut journal) = one.unfinished {
-            journal.end(AttemptEnd::Interrupted, None).unwrap();
-            assert_eq!(entries(&one.spool).len(), kept + 1, "cut at {cut}");
+        let kept = ends.iter().filter(|end| **end <= cut as u64).count();
+        let kept = kept.saturating_sub(1);
+        match recover(dir, Boot::current()).unwrap().unfinished {
+            None => assert_eq!(kept, items.len() + 1, "cut at {cut}"),
+            Some(mut journal) => {
+                let place = journal.place();
+                let expected = (kept as u64, u32::from(kept >= 2), kept >= 3);
+                assert_eq!(
+                    (place.seq, place.step, place.open_line),
+                    expected,
+                    "cut at {cut}"
+                );
+                journal.end(AttemptEnd::Interrupted, None).unwrap();
+            }
         }
+        let read = entries(&spool);
+        assert_eq!(read.len(), (kept + 1).min(items.len() + 1), "cut at {cut}");
         let mut offset = 0;
-        for (index, (entry, item)) in entries(&one.spool)
-            .iter()
-            .zip(&items[..kept.min(items.len())])
-            .enumerate()
-        {
+        for (index, (entry, item)) in read.iter().zip(&items[..kept.min(items.len())]).enumerate() {
             check(entry, item, index as u64 + 1, &mut offset);
         }
     }
 }
 
 #[test]
-fn a_record_whose_file_is_lost_is_cut_off() {
+fn a_runner_that_is_started_twice_runs_once() {
+    let scratch = Scratch::new();
+    let (spool, journal) = scratch.open_journal(lease(1));
+    drop(journal);
+    assert!(Journal::create(spool.dir().clone(), Boot::current()).is_err());
+    let lock = spool.dir().lock().unwrap();
+    assert!(lock.is_some() && spool.dir().is_locked());
+    drop(lock);
+    assert!(!spool.dir().is_locked());
+}
+
+#[test]
+fn a_record_whose_file_went_with_the_machine_is_cut_off() {
     let scratch = Scratch::new();
     let (spool, mut journal) = scratch.open_journal(lease(1));
     let file = |number| RecordBody::File {
@@ -178,12 +185,20 @@ fn a_record_whose_file_is_lost_is_cut_off() {
         modified_at: None,
         partial: false,
     };
-    for (number, bytes) in [(0, "abc"), (1, "ab")] {
-        fs::write(spool.file(number), bytes).unwrap();
+    // The first is delivered and deleted, the second whole, the third not.
+    for (number, bytes) in [(0, None), (1, Some("abc")), (2, Some("ab"))] {
+        if let Some(bytes) = bytes {
+            fs::write(spool.file(number), bytes).unwrap();
+        }
         journal.append_record(&file(number)).unwrap();
     }
-    let recovered = recover(&scratch.spool_root(), &Arc::new(Notify::new())).unwrap();
-    assert_eq!(recovered[0].spool.progress().seq, 1);
+    let stored = Stored {
+        seq: 1,
+        log_bytes: 0,
+    };
+    let recovered = recover_cut(spool.dir(), Boot::numbered(2), stored).unwrap();
+    assert!(recovered.is_cut);
+    assert_eq!(recovered.unfinished.unwrap().place().seq, 2);
 }
 
 #[test]
@@ -193,11 +208,7 @@ fn a_removed_spool_is_gone_even_if_the_removal_was_cut_short() {
     journal.end(AttemptEnd::Passed, None).unwrap();
     let half = scratch.spool_root().join("half.done");
     fs::create_dir(&half).unwrap();
-    spool.remove().unwrap();
-    assert!(
-        recover(&scratch.spool_root(), &Arc::new(Notify::new()))
-            .unwrap()
-            .is_empty()
-    );
+    spool.dir().remove().unwrap();
+    assert_eq!(directories(&scratch.spool_root()).unwrap(), []);
     assert_eq!(fs::read_dir(scratch.spool_root()).unwrap().count(), 0);
 }

@@ -1,7 +1,7 @@
 //! A whole agent against a small server in the test.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use futures_util::{SinkExt, StreamExt};
@@ -19,7 +19,8 @@ use tokio_tungstenite::{WebSocketStream, accept_async};
 use tokio_util::sync::CancellationToken;
 
 use super::{Scratch, assignment, lease, within};
-use crate::{Agent, AgentError, AgentKey, AgentOptions, run};
+use crate::spool::{Journal, SpoolDir};
+use crate::{Agent, AgentError, AgentKey, AgentOptions, Boot, InProcess, run};
 
 /// An agent in this process.
 struct Running {
@@ -87,17 +88,29 @@ impl Server {
 
     fn agent(&self) -> Running {
         let options = AgentOptions {
-            url: format!("ws://{}", self.listener.local_addr().unwrap()),
-            dir: self.scratch.path().join("agent"),
-            labels: Vec::new(),
             capacity: 2,
-            agent_id: self.agent_id,
-            key: self.key.clone(),
-            git_checkout_timeout: Duration::from_secs(60),
+            ..AgentOptions::new(
+                format!("ws://{}", self.listener.local_addr().unwrap()),
+                self.scratch.path().join("agent"),
+                self.agent_id,
+                self.key.clone(),
+                Arc::new(InProcess::default()),
+            )
         };
         let (agent, shutdown) = (Agent::new(options).unwrap(), CancellationToken::new());
         let task = tokio::spawn(run(agent, shutdown.clone()));
         Running { shutdown, task }
+    }
+
+    /// The journal of an attempt that an earlier agent process and its runner left.
+    fn left_behind(&self, lease: Lease) -> Journal {
+        let root = self.scratch.path().join("agent/spool");
+        std::fs::create_dir_all(&root).unwrap();
+        let scratch = Scratch::new();
+        let made = scratch.spool_dir(lease);
+        let dir = SpoolDir::of(&root, lease);
+        std::fs::rename(made.path(), dir.path()).unwrap();
+        Journal::create(dir, Boot::current()).unwrap()
     }
 
     fn spools(&self) -> usize {
@@ -116,6 +129,7 @@ impl Server {
                 lease: *lease,
                 seq: self.seq(lease),
                 ended: self.end_of(lease).is_some(),
+                log_bytes: self.log_bytes(lease),
             })
             .collect();
         connection
@@ -167,6 +181,11 @@ impl Server {
             (connection, agent)
         })
         .await
+    }
+
+    fn log_bytes(&self, lease: &Lease) -> u64 {
+        let log = self.log.get(lease);
+        log.map_or(0, |log| log.values().map(|bytes| bytes.len() as u64).sum())
     }
 
     fn seq(&self, lease: &Lease) -> u64 {
@@ -288,11 +307,7 @@ impl Server {
                 message,
                 log_bytes,
             }) => {
-                let length: usize = self
-                    .log
-                    .get(lease)
-                    .map_or(0, |log| log.values().map(Vec::len).sum());
-                assert_eq!(*log_bytes, length as u64);
+                assert_eq!(*log_bytes, self.log_bytes(lease));
                 (*end, message.clone())
             }
             _ => panic!("an attempt ends with its end"),
@@ -617,6 +632,7 @@ async fn an_attempt_of_which_this_disk_has_less_than_the_server_is_dropped_at_on
         lease: work.lease,
         seq: 1_000_000,
         ended: false,
+        log_bytes: 0,
     };
     connection
         .send(ServerMessage::Welcome {
@@ -686,12 +702,8 @@ async fn a_stopped_agent_delivers_its_attempts_as_interrupted() {
 #[tokio::test]
 async fn a_restarted_agent_ends_what_the_dead_one_left() {
     let mut server = Server::start().await;
-    let spool_root = server.scratch.path().join("agent/spool");
-    std::fs::create_dir_all(&spool_root).unwrap();
     let lease = lease(9);
-    let wake = std::sync::Arc::new(tokio::sync::Notify::new());
-    let spool = crate::spool::Spool::create(&spool_root, lease, wake).unwrap();
-    let mut journal = crate::spool::Journal::create(spool).unwrap();
+    let mut journal = server.left_behind(lease);
     journal
         .append_record(&RecordBody::StepStarted {
             step: 0,

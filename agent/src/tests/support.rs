@@ -9,7 +9,10 @@ use testhide_protocol::api::{JobDefinition, Step};
 use testhide_protocol::wire::{Assignment, Lease};
 use tokio::sync::Notify;
 
-use crate::spool::{Entry, Journal, JournalWriter, Reader, Spool};
+use crate::clock::WorkClock;
+use crate::spool::{
+    Boot, Entry, Journal, JournalWriter, Order, Reader, Room, Settings, Spool, SpoolDir,
+};
 
 /// A directory that is deleted at the end of a test.
 pub(crate) struct Scratch(tempfile::TempDir);
@@ -29,20 +32,33 @@ impl Scratch {
         root
     }
 
+    /// The directory of a new attempt without steps.
+    pub(crate) fn spool_dir(&self, lease: Lease) -> SpoolDir {
+        let order = Order {
+            assignment: assignment(lease, Vec::new()),
+            settings: Settings {
+                git_limit_seconds: 60,
+                spool_bytes: u64::MAX,
+                orphan_after_ms: u64::MAX,
+            },
+        };
+        SpoolDir::create(&self.spool_root(), &order).unwrap()
+    }
+
     /// A new spool with its open journal.
     pub(crate) fn open_journal(&self, lease: Lease) -> (Arc<Spool>, Journal) {
-        let spool = Spool::create(&self.spool_root(), lease, Arc::new(Notify::new())).unwrap();
-        let journal = Journal::create(Arc::clone(&spool)).unwrap();
-        (spool, journal)
+        let dir = self.spool_dir(lease);
+        let journal = Journal::create(dir.clone(), Boot::current()).unwrap();
+        (spool(dir), journal)
     }
 
     /// The same with the journal's thread.
     pub(crate) fn journal(&self, lease: Lease) -> (Arc<Spool>, JournalWriter) {
         let (spool, journal) = self.open_journal(lease);
-        (
-            spool,
-            JournalWriter::start(journal, |error| panic!("{error}")),
-        )
+        let room = Room::endless(spool.dir().clone());
+        let clock = WorkClock::start();
+        let writer = JournalWriter::start(journal, room, clock, |error| panic!("{error}"));
+        (spool, writer)
     }
 }
 
@@ -88,13 +104,20 @@ pub(crate) fn bash(script: &str, dir: &Path) -> tokio::process::Command {
     command
 }
 
+/// The agent's side of a directory.
+pub(crate) fn spool(dir: SpoolDir) -> Arc<Spool> {
+    Spool::open(dir, Arc::new(Notify::new())).unwrap()
+}
+
 /// Every record of a journal that can be read.
 pub(crate) fn entries(spool: &Spool) -> Vec<Entry> {
-    let mut reader = Reader::open(spool).unwrap();
+    spool.look();
+    let first = spool.dir().segments().unwrap()[0];
+    let mut reader = Reader::open(spool.dir(), first - 1).unwrap();
     let mut entries = Vec::new();
-    while let Some((seq, entry)) = reader.next(spool, spool.progress().length).unwrap() {
-        assert_eq!(seq, entries.len() as u64 + 1);
+    while let Some((seq, entry)) = reader.next(spool.progress().seq).unwrap() {
         entries.push(entry);
+        assert_eq!(seq, first - 1 + entries.len() as u64);
     }
     entries
 }

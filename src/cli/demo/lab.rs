@@ -8,8 +8,9 @@ use crate::kit::{Clock, random_token};
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use testhide_agent::{Agent, AgentKey, AgentOptions};
+use testhide_agent::{Agent, AgentKey, AgentOptions, Program};
 use testhide_protocol::api::{
     Build, BuildVerdicts, CreateJob, CreateProject, CreateToken, Enroll, JobDefinition,
     ProviderKind, Setup, Source, Step, Trigger,
@@ -222,14 +223,10 @@ async fn start_agent(
         public_key: key.public_hex(),
     };
     let agent_id: AgentId = app.agents.enroll(enroll).await?;
+    let runner = Arc::new(Program::this(["agent", "attempt"])?);
     let options = AgentOptions {
-        url: address.to_owned(),
-        dir: agent_dir,
         labels: vec!["demo".to_owned()],
-        capacity: 1,
-        agent_id,
-        key,
-        git_checkout_timeout: Duration::from_secs(60),
+        ..AgentOptions::new(address, agent_dir, agent_id, key, runner)
     };
     let agent = Agent::new(options)?;
     Ok(tokio::spawn(testhide_agent::run(agent, shutdown)))

@@ -225,6 +225,9 @@ pub struct Resume {
     /// Whether that record is the attempt's end: then it is delivered, and only then may its journal go.
     #[serde(default)]
     pub ended: bool,
+    /// Raw bytes of the log that are stored: an agent whose disk has lost what the server has goes on behind them.
+    #[serde(default)]
+    pub log_bytes: u64,
 }
 
 /// From the server.

@@ -3,12 +3,13 @@
 use super::client::Client;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use testhide::app::{App, Serving, serve};
 use testhide::config::{Environment, Overrides, Settings};
 use testhide::kit::Clock;
-use testhide_agent::{Agent, AgentError, AgentKey, AgentOptions};
+use testhide_agent::{Agent, AgentError, AgentKey, AgentOptions, Program};
 use testhide_protocol::AgentId;
 use testhide_protocol::api::{Build, BuildState, LogPage, Project};
 use tokio::net::TcpListener;
@@ -199,14 +200,12 @@ impl TestServer {
         std::fs::create_dir_all(&dir).expect("a directory");
         let key = AgentKey::load_or_create(&dir.join("agent.key")).expect("a key");
         let agent_id = self.enrol(name, &key).await;
+        let runner = Program::new(env!("CARGO_BIN_EXE_testhide"), ["agent", "attempt"]);
         let options = AgentOptions {
-            url: self.root.base().to_owned(),
-            dir,
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             capacity,
-            agent_id,
-            key,
             git_checkout_timeout: PATIENCE,
+            ..AgentOptions::new(self.root.base(), dir, agent_id, key, Arc::new(runner))
         };
         TestAgent::start(options)
     }

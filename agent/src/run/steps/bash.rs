@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::time::Instant;
 
 use super::context::{Outcome, StepContext};
 use crate::run::environment;
@@ -26,8 +25,13 @@ pub(super) async fn run(
         Err(message) => return Outcome::failed(None, message),
     };
     let limit = timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let own_deadline = limit.map(|limit| Instant::now() + limit);
-    let deadline = own_deadline.map_or(context.deadline, |own| own.min(context.deadline));
+    let own_deadline = limit.map(|limit| context.clock.after(limit));
+    let own_limit = limit.filter(|limit| *limit <= context.deadline.left());
+    let build_deadline = context.deadline.clone();
+    let deadline = match own_deadline {
+        Some(own) => own.earlier(build_deadline),
+        None => build_deadline,
+    };
     let spool = context.spool;
     let remember = async |pgid: u32| {
         // A process that has ended already leaves nothing to remember.
@@ -42,7 +46,7 @@ pub(super) async fn run(
         command,
         Voice::Own,
         context.log,
-        deadline,
+        &deadline,
         &mut context.stop,
         remember,
     )
@@ -50,12 +54,10 @@ pub(super) async fn run(
     {
         Ok(Ending::Exited(status)) if status.success() => Outcome::passed(status.code(), None),
         Ok(Ending::Exited(status)) => Outcome::failed(status.code(), exec::describe(status)),
-        Ok(Ending::TimedOut) => {
-            Outcome::timed_out(match limit.filter(|_| own_deadline == Some(deadline)) {
-                Some(limit) => format!("ended by its time limit of {} s", limit.as_secs()),
-                None => "ended by the time limit of the build".to_owned(),
-            })
-        }
+        Ok(Ending::TimedOut) => Outcome::timed_out(match own_limit {
+            Some(limit) => format!("ended by its time limit of {} s", limit.as_secs()),
+            None => "ended by the time limit of the build".to_owned(),
+        }),
         Ok(Ending::Stopped(stop)) => Outcome::stopped(&stop),
         Err(error) => Outcome::failed(None, format!("`bash` cannot be run: {error}")),
     }

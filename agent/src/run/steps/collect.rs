@@ -18,7 +18,7 @@ use super::context::{Outcome, StepContext};
 use super::salvage;
 use crate::clock;
 use crate::run::stop::Stop;
-use crate::spool::{JournalWriter, Spool};
+use crate::spool::{JournalWriter, SpoolDir, is_full};
 
 /// The most files that one step delivers.
 const MAX_FILES: usize = 10_000;
@@ -57,7 +57,7 @@ pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_
         kind: collection.kind,
         glob: collection.glob.clone(),
         began: context.began,
-        spool: Arc::clone(context.spool),
+        spool: context.spool.clone(),
         journal: context.log.journal().clone(),
         step: context.index,
         first_file: *context.next_file,
@@ -70,7 +70,7 @@ pub(super) async fn collect(collection: Collection, context: &mut StepContext<'_
         tokio::select! {
             result = &mut work => break result,
             stop = context.stop.stopped(), if cut_short.is_none() => cut_short = Some(Some(stop)),
-            () = tokio::time::sleep_until(context.deadline), if cut_short.is_none() => cut_short = Some(None),
+            () = context.deadline.passed(), if cut_short.is_none() => cut_short = Some(None),
         }
         enough.store(true, Ordering::Relaxed);
     };
@@ -104,7 +104,7 @@ struct Worker {
     glob: String,
     /// Older leftovers are not of this attempt.
     began: Timestamp,
-    spool: Arc<Spool>,
+    spool: SpoolDir,
     journal: JournalWriter,
     step: u32,
     first_file: u32,
@@ -187,6 +187,37 @@ impl Worker {
         check_name(&path).map(|()| path)
     }
 
+    /// Waits until the spool has room for what is at `path`; says whether it has.
+    fn wait_for_room(&self, path: &Path) -> bool {
+        let bytes = size_of(path).unwrap_or(0);
+        self.journal.wait_for_file(bytes, || self.is_over())
+    }
+
+    /// The same as [`Self::copy`], which is tried again while the disk is full.
+    fn copy_when_there_is_room(
+        &self,
+        path: &Path,
+        number: u32,
+    ) -> io::Result<Option<(u64, Option<SystemTime>)>> {
+        if !self.wait_for_room(path) {
+            return Ok(None);
+        }
+        loop {
+            match self.copy(path, number) {
+                Err(error) if is_full(&error) && !self.is_over() => {
+                    // What is half there takes room.
+                    drop(fs::remove_file(self.spool.file(number)));
+                    self.journal.wait_for_disk(|| self.is_over());
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.enough.load(Ordering::Relaxed)
+    }
+
     /// Puts a file, or a folder of results as an archive, into the spool: its size and when it was written.
     fn copy(&self, path: &Path, number: u32) -> io::Result<Option<(u64, Option<SystemTime>)>> {
         let target = self.spool.file(number);
@@ -212,7 +243,7 @@ impl Worker {
     }
 
     fn deliver(&self, path: &Path, number: u32) -> io::Result<bool> {
-        let Some((size, modified)) = self.copy(path, number)? else {
+        let Some((size, modified)) = self.copy_when_there_is_room(path, number)? else {
             return Ok(false);
         };
         let modified_at = modified.map(clock::timestamp);
@@ -230,6 +261,15 @@ impl Worker {
         self.runtime.block_on(self.journal.record(record));
         Ok(true)
     }
+}
+
+/// Bytes of a file, or of everything in a folder of results.
+fn size_of(path: &Path) -> io::Result<u64> {
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_dir() {
+        return Ok(metadata.len());
+    }
+    fs::read_dir(path)?.try_fold(0, |sum, entry| Ok(sum + entry?.metadata()?.len()))
 }
 
 /// Whether the server keeps a file under this name as it is.

@@ -1,17 +1,15 @@
 //! What every step is given, and what it gives back.
 
-use std::sync::Arc;
-
 use testhide_protocol::Timestamp;
 use testhide_protocol::api::{Step, StepState};
 use testhide_protocol::wire::Assignment;
-use tokio::time::Instant;
 
 use super::{bash, copy_artifacts, test_provider};
+use crate::clock::{Deadline, WorkClock};
 use crate::run::log::Log;
 use crate::run::stop::{Stop, StopSignal};
 use crate::run::workspace::Workspace;
-use crate::spool::Spool;
+use crate::spool::SpoolDir;
 
 /// A step's surroundings.
 pub(crate) struct StepContext<'a> {
@@ -24,13 +22,15 @@ pub(crate) struct StepContext<'a> {
     /// When the attempt's first step could begin, by the wall clock.
     pub(crate) began: Timestamp,
     /// Where files are kept until they are delivered.
-    pub(crate) spool: &'a Arc<Spool>,
+    pub(crate) spool: &'a SpoolDir,
     /// Where output goes.
     pub(crate) log: &'a mut Log,
     /// Who may stop it.
     pub(crate) stop: StopSignal,
+    /// What its own time limit is measured by.
+    pub(crate) clock: &'a WorkClock,
     /// When the attempt's time is over.
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Deadline,
     /// Number of the step.
     pub(crate) index: u32,
     /// Number of the attempt's next file.
