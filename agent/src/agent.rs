@@ -179,6 +179,25 @@ fn lock_file(path: &Path) -> Result<File, AgentError> {
 /// # Errors
 /// When the spool cannot be used, or the server refuses this agent for good; running steps are ended in both cases.
 pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentError> {
+    let meter = Meter::new(&agent.options.dir);
+    serve(
+        agent,
+        shutdown,
+        CancellationToken::new(),
+        &meter,
+        meter.run(),
+    )
+    .await
+}
+
+/// As [`run`], with a meter that the caller runs. When `kill` fires, everything stops where it is.
+pub(crate) async fn serve(
+    agent: Agent,
+    shutdown: CancellationToken,
+    kill: CancellationToken,
+    meter: &Meter,
+    metering: impl Future<Output = ()>,
+) -> Result<(), AgentError> {
     install_crypto();
     let options = &agent.options;
     let setup = Setup {
@@ -186,9 +205,9 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
         capacity: usize::try_from(options.capacity).unwrap_or(usize::MAX),
         settings: options.settings(),
         runner: Arc::clone(&options.runner),
+        kill: kill.clone(),
     };
     let attempts = Attempts::open(setup)?;
-    let meter = Meter::new(&options.dir);
     let stopped = async {
         shutdown.cancelled().await;
         attempts.stop_all();
@@ -198,9 +217,15 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
             );
         }
     };
+    let (uplink, url) = (&*agent.uplink, &agent.web_socket);
     let result = tokio::select! {
-        result = serve_forever(options, &*agent.uplink, &agent.web_socket, &attempts, &meter) => result,
-        () = meter.run() => Ok(()),
+        biased;
+        () = kill.cancelled() => {
+            attempts.stopped().await;
+            return Ok(());
+        }
+        result = serve_forever(options, uplink, url, &attempts, meter) => result,
+        () = metering => Ok(()),
         () = attempts.watch() => Ok(()),
         () = stopped => Ok(()),
     };

@@ -25,7 +25,10 @@ mod metrics;
 mod run;
 mod runner;
 mod session;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod spool;
+mod threads;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use testhide_protocol::wire::{Assignment, Lease};
@@ -22,10 +21,7 @@ use crate::runner::Runner;
 use crate::spool::{
     self, Boot, Order, Settings, Spool, SpoolDir, SpoolError, StopOrder, Stored, Survival,
 };
-
-/// How often runners are looked at: there is no event that crosses processes on every system, and a reader of a log notices more
-/// than this.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+use crate::threads::off_thread;
 
 /// Every so many looks it is asked whether a runner lives; what a dead one left waits that long.
 const ALIVE_EVERY: u32 = 10;
@@ -40,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     /// What runs attempts.
     pub(crate) runner: Arc<dyn Runner>,
+    /// Stops everything where it is.
+    pub(crate) kill: CancellationToken,
 }
 
 /// The attempts of one agent process.
@@ -66,6 +64,8 @@ struct Shared {
     vanished: Notify,
     /// No more work is taken.
     stopping: CancellationToken,
+    /// Stops everything where it is.
+    kill: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -120,6 +120,7 @@ impl Attempts {
             capacity,
             settings,
             runner,
+            kill,
         } = setup;
         let spool_root = dir.join("spool");
         std::fs::create_dir_all(&spool_root).map_err(SpoolError::at(&spool_root))?;
@@ -135,6 +136,7 @@ impl Attempts {
             heard: Notify::new(),
             vanished: Notify::new(),
             stopping: CancellationToken::new(),
+            kill,
             tasks: TaskTracker::new(),
             spool_root,
         }));
@@ -283,7 +285,7 @@ impl Attempts {
         let needless = held.spool.delivered(seq);
         if !needless.is_empty() {
             let delete = move || needless.iter().for_each(|path| spool::delete(path));
-            self.0.tasks.spawn_blocking(delete);
+            self.do_later(delete);
         }
         false
     }
@@ -331,7 +333,7 @@ impl Attempts {
             if self.pass(looks.is_multiple_of(ALIVE_EVERY)) == 0 {
                 self.0.begun.notified().await;
             } else {
-                sleep(LOOK_EVERY).await;
+                sleep(self.0.runner.look_every()).await;
             }
         }
     }
@@ -339,7 +341,7 @@ impl Attempts {
     /// Waits until nothing runs any more; only after [`Self::stop_all`], and while nobody watches.
     pub(crate) async fn ended(&self) {
         while self.pass(true) > 0 {
-            sleep(LOOK_EVERY).await;
+            sleep(self.0.runner.look_every()).await;
         }
         self.0.tasks.close();
         self.0.tasks.wait().await;
@@ -380,7 +382,7 @@ impl Attempts {
         }
         for (lease, spool) in left {
             let attempts = self.clone();
-            shared.tasks.spawn(async move {
+            self.spawn(async move {
                 // One that came to its end has ended its processes itself.
                 if !spool.progress().ended {
                     end_leftovers(lease, spool.dir().read_group()).await;
@@ -418,7 +420,7 @@ impl Attempts {
         held.phase = Phase::Ending;
         let (attempts, spool) = (self.clone(), Arc::clone(&held.spool));
         self.0.begun.notify_one();
-        self.0.tasks.spawn(async move {
+        self.spawn(async move {
             let shared = &attempts.0;
             let word = attempts.word(lease);
             let ended = ending::end(&spool, shared.boot, cause, word, &shared.stopping).await;
@@ -476,7 +478,26 @@ impl Attempts {
 
     /// Deletes a spool on a thread that may wait for the disk.
     fn remove_later(&self, spool: Arc<Spool>) {
-        self.0.tasks.spawn_blocking(move || remove(spool.dir()));
+        self.do_later(move || remove(spool.dir()));
+    }
+
+    /// Works on a thread that may wait for the disk.
+    fn do_later(&self, work: impl FnOnce() + Send + 'static) {
+        self.spawn(async move { drop(off_thread(work).await) });
+    }
+
+    /// Runs a task of this process.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let kill = self.0.kill.clone();
+        self.0.tasks.spawn(async move {
+            kill.run_until_cancelled_owned(task).await;
+        });
+    }
+
+    /// Waits until nothing of it runs any more; only after the kill.
+    pub(crate) async fn stopped(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 }
 
