@@ -12,8 +12,13 @@ use testhide_protocol::Timestamp;
 pub struct Clock(Arc<Source>);
 
 enum Source {
-    System { started: std::time::Instant },
-    Manual { started: i64, now: AtomicI64 },
+    System {
+        started: std::time::Instant,
+    },
+    Manual {
+        started: i64,
+        now: AtomicI64,
+    },
     /// Goes with the time of a paused runtime.
     #[cfg(test)]
     Simulated {
