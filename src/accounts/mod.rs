@@ -40,3 +40,4 @@ pub use permissions::grant_creator;
 pub use principal::{Principal, Visible};
 pub use routes::{Caller, identify, routes};
 pub use rules::BadValue;
+pub use store::TABLES;

@@ -3,7 +3,7 @@
 use super::error::AccountsError;
 use super::model::{StoredGrant, StoredSecret, StoredToken, StoredUser};
 use super::rules::{PermissionSet, folded};
-use crate::storage::{StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{StorageError, Table, TableCheck, Transaction, WriteTxn};
 use testhide_protocol::{ProjectId, TokenId, UserId};
 
 const USERS: Table<UserId, StoredUser> = Table::new("account_users");
@@ -23,6 +23,17 @@ const PROJECTS: Table<ProjectId, ()> = Table::new("account_projects");
 
 /// SHA-256 of the setup token; one row until the first user is made.
 const SETUP: Table<(), [u8; 32]> = Table::new("account_setup");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    USERS.check(),
+    USER_NAMES.check(),
+    TOKENS.check(),
+    SECRETS.check(),
+    GRANTS.check(),
+    PROJECTS.check(),
+    SETUP.check(),
+];
 
 pub(super) fn has_users<T: Transaction>(txn: &T) -> Result<bool, StorageError> {
     Ok(!USERS.read(txn)?.is_empty()?)

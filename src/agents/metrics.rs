@@ -12,7 +12,7 @@ use testhide_protocol::api::{HostMetrics, HostSample};
 use testhide_protocol::{AgentId, Timestamp};
 
 /// Blocks by (agent, time of their first sample).
-const METRICS: Table<(AgentId, u64), StoredSamples> = Table::new("agent_metrics");
+pub(super) const METRICS: Table<(AgentId, u64), StoredSamples> = Table::new("agent_metrics");
 
 /// Samples closer to each other than this are left out: an agent does not fill the store.
 const LEAST_MILLIS: i64 = 5_000;

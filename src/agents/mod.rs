@@ -24,4 +24,4 @@ pub use error::AgentsError;
 pub use reconcile::Reconcile;
 pub use routes::routes;
 pub use session::socket_routes;
-pub use store::Agents;
+pub use store::{Agents, TABLES};

@@ -2,14 +2,14 @@
 
 use super::error::AgentsError;
 use super::live::Live;
-use super::metrics::Metrics;
+use super::metrics::{METRICS, Metrics};
 use super::model::{AgentRecord, EnrolmentRecord};
 use crate::accounts::Visible;
 use crate::builds::{Builds, HeldLease};
 use crate::kit::{Clock, Tasks};
 use crate::logs::Logs;
 use crate::reports::Reports;
-use crate::storage::{Storage, StorageError, Table, Volumes};
+use crate::storage::{Storage, StorageError, Table, TableCheck, Volumes};
 use std::sync::Arc;
 use std::time::Duration;
 use testhide_protocol::AgentId;
@@ -18,6 +18,14 @@ use testhide_protocol::api::{Agent, AgentLease};
 pub(super) const AGENTS: Table<AgentId, AgentRecord> = Table::new("agents");
 pub(super) const BY_NAME: Table<String, [u8; 16]> = Table::new("agents_by_name");
 pub(super) const ENROLMENTS: Table<[u8; 32], EnrolmentRecord> = Table::new("agent_enrolments");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    AGENTS.check(),
+    BY_NAME.check(),
+    ENROLMENTS.check(),
+    METRICS.check(),
+];
 
 /// Silence after which an agent is suspect: three missed heartbeats.
 pub(super) const SUSPECT_AFTER: Duration = Duration::from_secs(15);

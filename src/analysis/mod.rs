@@ -36,3 +36,4 @@ mod analysis_tests;
 pub use error::AnalysisError;
 pub use handle::{Analysis, AnalysisSettings};
 pub use routes::routes;
+pub use store::TABLES;

@@ -3,7 +3,7 @@
 use super::model::{StoredLabel, StoredTraining, StoredVector, StoredVerdict};
 use crate::history::place_of_result;
 use crate::ml::Signature;
-use crate::storage::{StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{StorageError, Table, TableCheck, Transaction, WriteTxn};
 use testhide_protocol::{ProjectId, ReportId, ResultId, TestId};
 
 /// Verdicts, under (report, row of the result).
@@ -31,6 +31,18 @@ pub(super) const VECTORS: Table<u64, StoredVector> = Table::new("analysis_vector
 /// The key of a test's failures with one signature.
 pub(super) const VECTOR_KEYS: Table<(ProjectId, TestId, [u8; 16]), u64> =
     Table::new("analysis_vector_keys");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    VERDICTS.check(),
+    JUDGED.check(),
+    LABELS.check(),
+    LABELS_BY_FAILURE.check(),
+    LABEL_CHANGES.check(),
+    TRAININGS.check(),
+    VECTORS.check(),
+    VECTOR_KEYS.check(),
+];
 
 /// A signature in keys; that of a failure without one is zero.
 pub(super) fn signature_key(signature: Option<Signature>) -> [u8; 16] {

@@ -26,6 +26,9 @@ struct Ready {
     version: &'static str,
     disk: &'static str,
     disk_free_bytes: u64,
+    /// Why the store takes no writes though the disk has room, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
     last_event: u64,
     consumers: Vec<testhide_protocol::api::Consumer>,
 }
@@ -50,8 +53,9 @@ fn look(app: &App) -> Result<Ready, StorageError> {
         DiskState::Tight => "tight: files are refused",
         DiskState::Full => "full: read-only",
     };
+    let store = app.storage.trouble().or_else(|| app.volumes.trouble());
     Ok(Ready {
-        status: if app.disk.state() == DiskState::Full {
+        status: if app.disk.state() == DiskState::Full || store.is_some() {
             "read_only"
         } else {
             "ok"
@@ -59,6 +63,7 @@ fn look(app: &App) -> Result<Ready, StorageError> {
         version: env!("CARGO_PKG_VERSION"),
         disk,
         disk_free_bytes: app.disk.free_bytes(),
+        store,
         last_event: app.log.last()?,
         consumers: app.consumers.status()?,
     })

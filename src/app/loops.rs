@@ -6,6 +6,9 @@ use std::time::Duration;
 /// How often leases are looked at.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often a store whose disk failed is tried again: it is back about so long after the disk is.
+const MEND_EVERY: Duration = Duration::from_secs(1);
+
 /// How often samples of agents' machines are stored.
 const METRICS_EVERY: Duration = Duration::from_secs(60);
 
@@ -24,6 +27,7 @@ pub(super) fn start(app: &App) {
             () = stopping.cancelled() => {}
         }
     });
+    mend_store(app);
     store_metrics(app);
     let reconcile = app.reconcile.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {
@@ -31,6 +35,20 @@ pub(super) fn start(app: &App) {
         async move {
             if let Err(error) = reconcile.pass_once().await {
                 tracing::warn!("failed to reconcile leases: {error}");
+            }
+        }
+    });
+}
+
+fn mend_store(app: &App) {
+    let (storage, volumes) = (app.storage.clone(), app.volumes.clone());
+    every(app, "mend", MEND_EVERY, move || {
+        let (storage, volumes) = (storage.clone(), volumes.clone());
+        async move {
+            for mended in [storage.mend().await, volumes.mend().await] {
+                if let Err(error) = mended {
+                    tracing::debug!("the store is still read-only: {error}");
+                }
             }
         }
     });

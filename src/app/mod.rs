@@ -8,8 +8,10 @@ mod router;
 mod serve;
 #[cfg(test)]
 mod simulation;
+mod tables;
 mod wire;
 
 pub use router::router;
 pub use serve::{Serving, serve};
+pub use tables::tables;
 pub use wire::App;

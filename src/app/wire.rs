@@ -78,9 +78,8 @@ impl App {
             soft_bytes: settings.soft_floor_bytes,
             hard_bytes: settings.hard_floor_bytes,
         };
-        let mut options = OpenOptions::new(settings.data_dir.clone());
-        options.floors = floors;
-        let (storage, volumes, disk) = options.open()?;
+        let (storage, volumes, disk) =
+            OpenOptions::new(&settings.data_dir).floors(floors).open()?;
         let tasks = Tasks::new();
         let log = EventLog::new(storage.clone());
         let consumers = Consumers::new(storage.clone(), log.clone(), clock.clone());

@@ -8,4 +8,4 @@ mod store;
 
 pub use error::ArtifactsError;
 pub use model::{ArtifactRecord, clean_path};
-pub use store::{Artifacts, keep, list};
+pub use store::{Artifacts, TABLES, keep, list};

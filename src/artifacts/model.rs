@@ -1,7 +1,7 @@
 //! Stored shape of artifacts, and the rule for their paths.
 
 use super::error::ArtifactsError;
-use crate::storage::{Record, StoredFile};
+use crate::storage::{Record, StoredFile, VolumeRef};
 use serde::{Deserialize, Serialize};
 use testhide_protocol::api::Artifact;
 use testhide_protocol::wire::clean_file_path;
@@ -25,7 +25,11 @@ pub struct ArtifactRecord {
     /// When it was kept.
     pub created_at: Timestamp,
 }
-impl Record for ArtifactRecord {}
+impl Record for ArtifactRecord {
+    fn places(&self) -> Vec<VolumeRef> {
+        self.file.parts.clone()
+    }
+}
 
 impl From<ArtifactRecord> for Artifact {
     fn from(record: ArtifactRecord) -> Self {

@@ -2,13 +2,18 @@
 
 use super::error::ArtifactsError;
 use super::model::ArtifactRecord;
-use crate::storage::{FileReader, Storage, StorageError, Table, Transaction, Volumes, WriteTxn};
+use crate::storage::{
+    FileReader, Storage, StorageError, Table, TableCheck, Transaction, Volumes, WriteTxn,
+};
 use testhide_protocol::{ArtifactId, BuildId};
 
 const ARTIFACTS: Table<ArtifactId, ArtifactRecord> = Table::new("artifacts");
 
 /// (build, attempt, path) to id.
 const BY_PATH: Table<(BuildId, u32, String), [u8; 16]> = Table::new("artifacts_by_path");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[ARTIFACTS.check(), BY_PATH.check()];
 
 /// The artifacts; clones share them.
 #[derive(Clone)]

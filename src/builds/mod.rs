@@ -48,5 +48,5 @@ pub use queue::label_matches;
 pub use resume::Resumed;
 pub use routes::routes;
 pub use start::StartRequest;
-pub use store::{Builds, load, set_tps};
+pub use store::{Builds, TABLES, load, set_tps};
 pub use tally::Counted;

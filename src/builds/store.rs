@@ -12,7 +12,7 @@ use crate::kit::{Bell, Clock, Hearing};
 use crate::logs::Logs;
 use crate::projects::Projects;
 use crate::reports::Reports;
-use crate::storage::{Storage, StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{Storage, StorageError, Table, TableCheck, Transaction, WriteTxn};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use testhide_protocol::api::{ProjectPermission, Tps};
@@ -38,6 +38,21 @@ pub(super) const IDEMPOTENCY: Table<(UserId, String), IdempotencyRecord> =
 
 /// The last number given: `fence`.
 pub(super) const COUNTERS: Table<String, u64> = Table::new("build_counters");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    BUILDS.check(),
+    BY_NUMBER.check(),
+    BY_PROJECT.check(),
+    BY_JOB.check(),
+    ATTEMPTS.check(),
+    REPORT_FACTS.check(),
+    PRINTED.check(),
+    QUEUE.check(),
+    LEASES.check(),
+    IDEMPOTENCY.check(),
+    COUNTERS.check(),
+];
 
 /// The builds; clones share them.
 #[derive(Clone)]

@@ -1,12 +1,14 @@
 //! Use cases: write, verify and restore a backup.
 
 use super::args::{Backup, Restore, Verify};
+use super::doctor::line_of;
 use super::error::{CliError, Exit};
 use super::interrupt::interruptible;
 use super::output::{ProgressBar, bytes};
 use super::session::Session;
+use crate::app::tables;
 use crate::storage::backup::{self, BackupOptions, Manifest, Progress};
-use crate::storage::{OpenOptions, StorageError};
+use crate::storage::{OpenOptions, Salvaged, StorageError, salvage as salvage_directory};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,12 @@ use tempfile::NamedTempFile;
 /// Writes a backup. A file has its name only when it is whole and, unless that is not wanted, read again to the last byte.
 pub(super) async fn write(session: &Session, args: Backup) -> Result<(), CliError> {
     if args.file == Path::new("-") {
+        if args.salvage {
+            return Err(
+                CliError::usage("what is saved of a damaged directory goes to a file")
+                    .hint("name a file: what is missing is said on stdout"),
+            );
+        }
         return to_stdout(session, args).await;
     }
     if !args.force && args.file.exists() {
@@ -103,7 +111,13 @@ async fn to_file(session: &Session, args: Backup) -> Result<(), CliError> {
         .prefix(".testhide-backup-")
         .tempfile_in(dir)
         .map_err(failed)?;
+    let mut missing = None;
     let mut file = match args.data_dir {
+        Some(dir) if args.salvage => {
+            let (file, salvaged) = from_damaged(session, dir, file).await?;
+            missing = Some(salvaged.missing);
+            file
+        }
         Some(dir) => from_directory(session, dir, file).await?,
         None => from_server(session, file, &path).await?,
     };
@@ -129,20 +143,35 @@ async fn to_file(session: &Session, args: Backup) -> Result<(), CliError> {
     };
     kept.map_err(|error| failed(error.error))?;
     sync_dir(dir).map_err(failed)?;
-    let shown =
-        json!({ "file": path, "size": size, "verified": manifest.is_some(), "manifest": manifest });
-    session.out.show(&shown, |_| match &manifest {
-        Some(manifest) => summary(
-            &path,
-            &format!("is written and verified ({})", bytes(size)),
-            manifest,
-        ),
-        None => format!(
-            "{} is written ({}), not verified\n",
-            path.display(),
-            bytes(size)
-        ),
-    })
+    let shown = json!({
+        "file": path, "size": size, "verified": manifest.is_some(), "manifest": manifest, "missing": missing,
+    });
+    session.out.show(&shown, |_| {
+        let mut out = match &manifest {
+            Some(manifest) => summary(
+                &path,
+                &format!("is written and verified ({})", bytes(size)),
+                manifest,
+            ),
+            None => format!(
+                "{} is written ({}), not verified\n",
+                path.display(),
+                bytes(size)
+            ),
+        };
+        for damage in missing.iter().flatten() {
+            out.push_str(&format!("missing: {}\n", line_of(damage)));
+        }
+        out
+    })?;
+    match missing {
+        Some(missing) if !missing.is_empty() => Err(CliError::new(
+            Exit::Failed,
+            "data_damaged",
+            "the data directory is damaged; the backup holds what could be read",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Bytes of a running server, as they come.
@@ -172,6 +201,21 @@ async fn from_directory(
         let mut file = file;
         write_store(&dir, &options, &mut file, progress)?;
         Ok(file)
+    })
+    .await
+}
+
+/// What can be read of a stopped server's damaged store.
+async fn from_damaged(
+    session: &Session,
+    dir: PathBuf,
+    file: NamedTempFile,
+) -> Result<(NamedTempFile, Salvaged), CliError> {
+    let options = BackupOptions::new(session.out.now());
+    with_progress(session, "saving", move |progress| {
+        let mut file = file;
+        let salvaged = salvage_directory(&dir, &tables(), &options, &mut file, progress)?;
+        Ok((file, salvaged))
     })
     .await
 }
@@ -218,7 +262,7 @@ async fn to_stdout(session: &Session, args: Backup) -> Result<(), CliError> {
 }
 
 /// Runs blocking work on a thread of its own and shows how far it is.
-async fn with_progress<T: Send + 'static>(
+pub(super) async fn with_progress<T: Send + 'static>(
     session: &Session,
     label: &str,
     work: impl FnOnce(&mut dyn FnMut(Progress<'_>)) -> Result<T, StorageError> + Send + 'static,

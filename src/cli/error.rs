@@ -158,6 +158,7 @@ impl From<StorageError> for CliError {
             StorageError::ReadOnly { .. } | StorageError::NoRoom { .. } => {
                 (Exit::TryAgain, "disk_full")
             }
+            StorageError::Unavailable { .. } => (Exit::TryAgain, "store_unavailable"),
             StorageError::Io { source, .. } => (exit_of_io(source), "file"),
             StorageError::Backup { .. } => (Exit::Failed, "backup_not_usable"),
             _ => (Exit::Failed, "store"),

@@ -29,6 +29,7 @@ mod client;
 mod config;
 mod credentials;
 pub mod demo;
+mod doctor;
 mod error;
 mod events;
 mod failure;

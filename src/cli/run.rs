@@ -13,7 +13,7 @@ use super::{
     build_compare, build_gates, build_list,
 };
 use super::{
-    build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, events,
+    build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, doctor, events,
     failure, gate, job, login,
 };
 use super::{
@@ -117,6 +117,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Backup(args) => backup::write(session, args).await,
         Command::Verify(args) => backup::verify(session, args).await,
         Command::Restore(args) => backup::restore(session, args).await,
+        Command::Doctor(args) => doctor::run(session, args).await,
         Command::Tui(args) => tui::run(session, &args).await,
         Command::Config(command) => config::run(session, command),
         Command::Version => version::run(session),

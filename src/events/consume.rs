@@ -13,10 +13,10 @@ use std::time::Duration;
 use testhide_protocol::api::{EventRecord, ParkedEvent};
 
 /// Where each consumer stands.
-const CURSORS: Table<String, u64> = Table::new("event_cursors");
+pub(super) const CURSORS: Table<String, u64> = Table::new("event_cursors");
 
 /// Events set aside: (sequence number, consumer).
-const PARKED: Table<(u64, String), StoredParked> = Table::new("event_parked");
+pub(super) const PARKED: Table<(u64, String), StoredParked> = Table::new("event_parked");
 
 /// Events handed over at once.
 const BATCH: usize = 256;
@@ -297,9 +297,9 @@ impl Consumers {
             return Ok(Step::Moved(reached));
         };
         // A store that takes nothing now is not the event's fault.
-        if let Some(
-            StorageError::ReadOnly { .. } | StorageError::NoRoom { .. } | StorageError::Closing,
-        ) = error.downcast_ref::<StorageError>()
+        if error
+            .downcast_ref::<StorageError>()
+            .is_some_and(StorageError::is_temporary)
         {
             return Ok(Step::Failed);
         }

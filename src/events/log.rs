@@ -1,13 +1,17 @@
 //! Appending to the log and reading it.
 
+use super::consume::{CURSORS, PARKED};
 use super::model::StoredEvent;
-use crate::storage::{Storage, StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{Storage, StorageError, Table, TableCheck, Transaction, WriteTxn};
 use std::time::Duration;
 use testhide_protocol::api::{Event, EventRecord};
 use testhide_protocol::{ProjectId, Timestamp};
 use tokio::sync::watch;
 
 pub(super) const EVENTS: Table<u64, StoredEvent> = Table::new("events");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[EVENTS.check(), CURSORS.check(), PARKED.check()];
 
 /// Appends an event in the caller's transaction; answers its sequence number.
 ///

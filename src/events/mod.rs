@@ -10,4 +10,4 @@ mod log;
 mod model;
 
 pub use consume::{Attempted, Consumer, ConsumerError, Consumers};
-pub use log::{EventLog, append};
+pub use log::{EventLog, TABLES, append};

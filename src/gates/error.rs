@@ -66,10 +66,7 @@ impl GatesError {
         else {
             return false;
         };
-        matches!(
-            error,
-            StorageError::Closing | StorageError::ReadOnly { .. } | StorageError::NoRoom { .. }
-        )
+        error.is_temporary()
     }
 }
 

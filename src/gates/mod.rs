@@ -32,3 +32,4 @@ pub use check::BadGate;
 pub use error::GatesError;
 pub use handle::Gates;
 pub use routes::routes;
+pub use store::TABLES;

@@ -2,7 +2,7 @@
 
 use super::error::GatesError;
 use super::model::{StoredEvaluation, StoredGate};
-use crate::storage::{StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{StorageError, Table, TableCheck, Transaction, WriteTxn};
 use testhide_protocol::api::Gate;
 use testhide_protocol::{BuildId, GateId, ProjectId};
 
@@ -19,6 +19,14 @@ const NAMES: Table<(ProjectId, String), [u8; 16]> = Table::new("gate_names");
 
 /// The last evaluation of each build.
 pub(super) const EVALUATIONS: Table<BuildId, StoredEvaluation> = Table::new("gate_evaluations");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    GATES.check(),
+    OF_PROJECT.check(),
+    NAMES.check(),
+    EVALUATIONS.check(),
+];
 
 pub(super) fn gate<T: Transaction>(txn: &T, id: GateId) -> Result<Option<Gate>, StorageError> {
     GATES

@@ -48,4 +48,4 @@ pub use runs::{
     MarkedRun, ReportRun, RunFilter, failing_runs_with_signature, last_runs_before,
     passed_durations, place_of_report, runs, runs_of_report,
 };
-pub use store::{History, TestName, names_of};
+pub use store::{History, TABLES, TestName, names_of};

@@ -4,7 +4,7 @@ use super::error::HistoryError;
 use super::model::{RunBlock, RunPlace, StoredAlias, StoredBatch, StoredTest, Tally, TestRuns};
 use super::pack::Packer;
 use crate::events::Consumer;
-use crate::storage::{Storage, StorageError, Table, Transaction};
+use crate::storage::{Storage, StorageError, Table, TableCheck, Transaction};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use testhide_protocol::{AliasId, ProjectId, ReportId, TestId};
@@ -50,6 +50,26 @@ pub(super) const WAS_BEFORE: Table<(ProjectId, TestId, TestId), ()> = Table::new
 /// Failing runs by (project, signature, batch, row) to the test.
 pub(super) const BY_SIGNATURE: Table<(ProjectId, [u8; 16], u64, u32), [u8; 16]> =
     Table::new("runs_by_signature");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    TESTS.check(),
+    TALLIES.check(),
+    BY_NAME.check(),
+    BATCHES.check(),
+    BATCH_OF_REPORT.check(),
+    BATCHES_OF_PROJECT.check(),
+    BATCHES_OF_BRANCH.check(),
+    RUNS.check(),
+    TEST_RUNS.check(),
+    PACKED.check(),
+    ALIASES.check(),
+    ALIASES_OF_PROJECT.check(),
+    ALIASES_OF_TEST.check(),
+    GOES_ON_AS.check(),
+    WAS_BEFORE.check(),
+    BY_SIGNATURE.check(),
+];
 
 /// Bytes of a test's name that order the list of tests.
 pub(super) type NameStart = [u8; 48];

@@ -22,3 +22,4 @@ pub use error::JobsError;
 pub use handle::Jobs;
 pub use routes::routes;
 pub use rules::{BadJob, check_definition};
+pub use store::TABLES;

@@ -2,7 +2,7 @@
 
 use super::error::JobsError;
 use super::model::StoredJob;
-use crate::storage::{StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{StorageError, Table, TableCheck, Transaction, WriteTxn};
 use testhide_protocol::api::Job;
 use testhide_protocol::{JobId, ProjectId};
 
@@ -13,6 +13,9 @@ const OF_PROJECT: Table<(ProjectId, JobId), ()> = Table::new("jobs_of_project");
 
 /// (project, folded name) -> job.
 const NAMES: Table<(ProjectId, String), [u8; 16]> = Table::new("job_names");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[JOBS.check(), OF_PROJECT.check(), NAMES.check()];
 
 pub(super) fn job<T: Transaction>(txn: &T, id: JobId) -> Result<Option<Job>, StorageError> {
     JOBS.read(txn)?

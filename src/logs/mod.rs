@@ -21,4 +21,4 @@ pub use line::{LineEnd, MAX_LINE, pieces};
 pub use model::LogHead;
 pub use page::{Block, Logs};
 pub use raw::RawLog;
-pub use store::{Appended, append, complete, head};
+pub use store::{Appended, TABLES, append, complete, head};

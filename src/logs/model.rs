@@ -43,4 +43,8 @@ pub(super) struct StoredChunk {
     /// The zstd frame.
     pub place: VolumeRef,
 }
-impl Record for StoredChunk {}
+impl Record for StoredChunk {
+    fn places(&self) -> Vec<VolumeRef> {
+        vec![self.place]
+    }
+}

@@ -3,7 +3,7 @@
 use super::append::PlacedChunk;
 use super::error::LogsError;
 use super::model::{LogHead, StoredChunk};
-use crate::storage::{StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{StorageError, Table, TableCheck, Transaction, WriteTxn};
 use testhide_protocol::BuildId;
 
 /// How far each attempt's log is.
@@ -11,6 +11,9 @@ pub(super) const HEADS: Table<(BuildId, u32), LogHead> = Table::new("log_heads")
 
 /// Chunks by (build, attempt, offset).
 pub(super) const CHUNKS: Table<(BuildId, u32, u64), StoredChunk> = Table::new("log_chunks");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[HEADS.check(), CHUNKS.check()];
 
 /// What an append added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,3 +19,4 @@ pub use error::ProjectsError;
 pub use handle::Projects;
 pub use routes::routes;
 pub use rules::{BadProject, is_name};
+pub use store::TABLES;

@@ -4,7 +4,7 @@ use super::error::ProjectsError;
 use super::model::StoredProject;
 use super::rules::folded;
 use crate::accounts::Visible;
-use crate::storage::{StorageError, Table, Transaction, WriteTxn};
+use crate::storage::{StorageError, Table, TableCheck, Transaction, WriteTxn};
 use std::ops::Bound;
 use testhide_protocol::ProjectId;
 use testhide_protocol::api::Project;
@@ -13,6 +13,9 @@ const PROJECTS: Table<ProjectId, StoredProject> = Table::new("projects");
 
 /// Folded name -> project.
 const NAMES: Table<String, [u8; 16]> = Table::new("project_names");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[PROJECTS.check(), NAMES.check()];
 
 pub(super) fn project<T: Transaction>(
     txn: &T,

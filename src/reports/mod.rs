@@ -53,7 +53,7 @@ pub use model::CompactRow;
 pub use prepare::PreparedReport;
 pub use routes::{idempotency_key, require_report_type, routes};
 pub use rules::weight;
-pub use store::Reports;
+pub use store::{Reports, TABLES};
 pub use testhide_agent::pack_allure_folder;
 pub use transact::store;
 pub use upload::{Upload, Uploaded};

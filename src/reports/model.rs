@@ -23,7 +23,11 @@ pub(super) struct StoredReport {
     pub file: StoredFile,
     pub created_at: Timestamp,
 }
-impl Record for StoredReport {}
+impl Record for StoredReport {
+    fn places(&self) -> Vec<VolumeRef> {
+        self.file.parts.clone()
+    }
+}
 
 /// A warning without the wire's optional field, which the codec cannot leave out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +46,11 @@ pub(super) struct StoredBlock {
     /// Of a block of results: which outcomes are in it, as bits, so that a filter can pass it by.
     pub outcomes: u8,
 }
-impl Record for StoredBlock {}
+impl Record for StoredBlock {
+    fn places(&self) -> Vec<VolumeRef> {
+        vec![self.place]
+    }
+}
 
 /// Rows as the file has them.
 #[derive(Debug, Default, Serialize, Deserialize)]

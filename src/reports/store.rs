@@ -3,7 +3,7 @@
 use super::error::ReportsError;
 use super::model::{StoredBlock, StoredKey, StoredReport};
 use crate::kit::Clock;
-use crate::storage::{Storage, StorageError, Table, Transaction, Volumes};
+use crate::storage::{Storage, StorageError, Table, TableCheck, Transaction, Volumes};
 use testhide_protocol::{BuildId, ProjectId, ReportId, UserId};
 
 pub(super) const REPORTS: Table<ReportId, StoredReport> = Table::new("reports");
@@ -15,6 +15,16 @@ pub(super) const ROWS: Table<(ReportId, u32), StoredBlock> = Table::new("report_
 
 /// Blocks of results, under (report, first result).
 pub(super) const RESULTS: Table<(ReportId, u32), StoredBlock> = Table::new("report_results");
+
+/// Every table of this slice, for `doctor`.
+pub const TABLES: &[TableCheck] = &[
+    REPORTS.check(),
+    BY_PROJECT.check(),
+    BY_BUILD.check(),
+    ROWS.check(),
+    RESULTS.check(),
+    IDEMPOTENCY.check(),
+];
 pub(super) const IDEMPOTENCY: Table<(UserId, String), StoredKey> = Table::new("report_idempotency");
 
 /// The reports; clones share them.

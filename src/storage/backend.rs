@@ -64,6 +64,13 @@ impl HeldFile {
         self.backend.len()
     }
 
+    /// The file's first bytes; `None` when it has fewer.
+    pub(super) fn start<const N: usize>(&self) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        self.backend.read(0, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
     pub(super) fn failure(&self) -> Option<Failure> {
         self.failure.lock().clone()
     }

@@ -3,6 +3,7 @@
 //! A record that changes its shape raises [`Record::VERSION`] and teaches [`Record::upgrade`] to read the old bytes, so
 //! data written by any released version stays readable without a rewrite.
 
+use super::volumes::VolumeRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +28,11 @@ pub trait Value: Sized {
     /// # Errors
     /// A sentence that says what is wrong with them.
     fn decode(bytes: &[u8]) -> Result<Self, String>;
+
+    /// Bytes in the volumes that it refers to.
+    fn refers_to(&self) -> Vec<VolumeRef> {
+        Vec::new()
+    }
 }
 
 /// A stored struct with a version.
@@ -41,6 +47,12 @@ pub trait Record: Serialize + DeserializeOwned {
     fn upgrade(version: u8, bytes: &[u8]) -> Result<Self, String> {
         let _ = bytes;
         Err(format!("has unknown version {version}"))
+    }
+
+    /// Bytes in the volumes that it refers to. A record that holds a [`VolumeRef`] gives each: what is not given here is not
+    /// looked at by `doctor`.
+    fn places(&self) -> Vec<VolumeRef> {
+        Vec::new()
     }
 }
 
@@ -58,6 +70,10 @@ impl<R: Record> Value for R {
             return R::upgrade(*version, body);
         }
         decode_plain(body)
+    }
+
+    fn refers_to(&self) -> Vec<VolumeRef> {
+        self.places()
     }
 }
 

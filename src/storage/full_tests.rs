@@ -2,8 +2,9 @@
 //!
 //! `TESTHIDE_FULL_STEPS` writes make the trace (6 unless told).
 
-use super::memory::{MemoryDisk, Room};
-use super::{OpenOptions, Storage, StorageError, Table, VolumeRef, Volumes};
+use super::{
+    Dice, MemoryDisk, OpenOptions, Room, Storage, StorageError, Table, VolumeRef, Volumes,
+};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -155,7 +156,7 @@ fn full_after(writes: u64) -> Option<u64> {
     }
     let before = check_whole(&storage, &volumes, &what);
     // What is acknowledged now is on the platters.
-    let cut = disk.after_power_cut(&mut super::memory::Dice::new(writes));
+    let cut = disk.after_power_cut(&mut Dice::new(writes));
     let (storage, volumes, _) = OpenOptions::open_on(&cut).open().unwrap();
     assert_eq!(check_whole(&storage, &volumes, &what), before, "{what}");
     None

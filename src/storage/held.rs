@@ -5,6 +5,7 @@
 //! [`StorageError::Unavailable`]. redb panics on some damaged files; here a panic of its becomes [`StorageError::Corrupt`].
 
 use super::backend::{Access, Direct, Failure, Gate, HeldFile, Image, View, is_space};
+use super::doctor::{HEADER, Head};
 use super::error::StorageError;
 use super::medium::Medium;
 use parking_lot::RwLock;
@@ -70,8 +71,12 @@ impl HeldDatabase {
             .map_err(|source| open_error(path, dir, source))?;
         let file = Arc::new(HeldFile::new(backend));
         let name = name_of(path);
+        let before = file.start::<HEADER>();
         let current = match open_direct(&file, &name, cache) {
-            Ok(current) => current,
+            Ok(current) => {
+                warn_if_rolled_back(before, &file, &name);
+                current
+            }
             Err(error) => {
                 let Some(failure) = file.failure().filter(|failure| failure.is_space) else {
                     return Err(error);
@@ -347,6 +352,18 @@ fn open_error(path: &Path, dir: &Path, source: io::Error) -> StorageError {
         return StorageError::Locked(dir.to_owned());
     }
     StorageError::io("open", path, source)
+}
+
+/// redb repairs a file that was not closed, and says nothing of a last commit that it gives up.
+fn warn_if_rolled_back(before: Option<[u8; HEADER]>, file: &HeldFile, name: &str) {
+    let heads = before.zip(file.start::<HEADER>());
+    if heads.is_some_and(|(before, after)| Head::of(&before).was_rolled_back(&Head::of(&after))) {
+        tracing::warn!(
+            storage.file = name,
+            "the last commit of `{name}` was not whole and was given up: nothing is lost when the machine lost power in the middle of it; \
+             otherwise the file is damaged"
+        );
+    }
 }
 
 fn create_error(path: &Path, source: io::Error) -> StorageError {

@@ -1,5 +1,6 @@
 //! Keys: fixed-width parts, big-endian, so that byte order is the order of the scan that reads them.
 
+use crate::kit::to_hex;
 use testhide_protocol::{
     AgentId, AliasId, ArtifactId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, TestId,
     TokenId, UserId,
@@ -12,6 +13,11 @@ pub trait Key: Sized {
 
     /// Reads the key back; `None` when the bytes are not such a key.
     fn pull(from: &mut KeyReader<'_>) -> Option<Self>;
+
+    /// The key as a person reads it.
+    fn show(&self) -> String {
+        to_hex(&self.bytes())
+    }
 
     /// The key's bytes.
     fn bytes(&self) -> Vec<u8> {
@@ -65,6 +71,10 @@ macro_rules! id_keys {
             fn pull(from: &mut KeyReader<'_>) -> Option<Self> {
                 from.take::<16>().map(<$id>::from_bytes)
             }
+
+            fn show(&self) -> String {
+                self.to_string()
+            }
         })*
     };
 }
@@ -82,6 +92,10 @@ macro_rules! number_keys {
 
             fn pull(from: &mut KeyReader<'_>) -> Option<Self> {
                 from.take::<$width>().map(<$number>::from_be_bytes)
+            }
+
+            fn show(&self) -> String {
+                self.to_string()
             }
         })*
     };
@@ -107,6 +121,10 @@ impl Key for String {
     fn pull(from: &mut KeyReader<'_>) -> Option<Self> {
         Self::from_utf8(from.rest()).ok()
     }
+
+    fn show(&self) -> String {
+        self.escape_debug().to_string()
+    }
 }
 
 impl Key for () {
@@ -126,6 +144,10 @@ macro_rules! tuple_keys {
 
             fn pull(from: &mut KeyReader<'_>) -> Option<Self> {
                 Some(($($part::pull(from)?,)+))
+            }
+
+            fn show(&self) -> String {
+                [$(self.$index.show()),+].join(" ")
             }
         })*
     };

@@ -49,15 +49,6 @@ pub(crate) struct Platter {
 }
 
 impl Platter {
-    /// The file as a process sees it.
-    pub(crate) fn seen(&self) -> Vec<u8> {
-        let mut bytes = self.synced.clone();
-        for change in &self.pending {
-            apply(&mut bytes, change);
-        }
-        bytes
-    }
-
     /// Takes the next step of a trace.
     pub(crate) fn take(&mut self, change: Change) {
         self.pending.push(change);
@@ -409,7 +400,11 @@ impl StorageBackend for MemoryFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = self.disk.0.lock();
-        disk.write()?;
+        if let Err(full) = disk.write() {
+            // As file systems do: what could not be written is still seen, and no later sync writes it.
+            disk.file(&self.path)?.platter.pending.clear();
+            return Err(full);
+        }
         disk.note(|| Step::Synced(self.path.clone()));
         disk.file(&self.path)?.platter.sync();
         Ok(())

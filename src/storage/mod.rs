@@ -9,8 +9,11 @@ pub mod backup;
 mod codec;
 mod database;
 mod disk;
+mod doctor;
 mod error;
 mod file;
+#[cfg(test)]
+mod flip_tests;
 #[cfg(test)]
 mod full_tests;
 mod held;
@@ -19,6 +22,8 @@ mod medium;
 #[cfg(test)]
 mod memory;
 mod open;
+#[cfg(test)]
+mod power_tests;
 mod table;
 mod thread;
 mod upgrade;
@@ -30,6 +35,7 @@ mod writer_tests;
 pub use codec::{Record, Value};
 pub use database::{ReadTxn, Storage, WriteTxn};
 pub use disk::{DiskGuard, DiskState, Floors};
+pub use doctor::{Damage, Examination, FileFound, Salvaged, TableCheck, examine, salvage};
 pub use error::StorageError;
 pub use file::{FileError, FileReader, FileWriter, StoredFile};
 pub use key::{Key, KeyBuilder, KeyReader};

@@ -24,15 +24,21 @@ pub(super) const STATE: &str = "state.redb";
 pub(super) const STATE_CACHE: usize = 24 * 1024 * 1024;
 
 /// The directory's format; the one row that every version must be able to read.
-const META: Table<String, u64> = Table::new("meta");
+const META: Table<String, u64> = Table::new(META_TABLE);
+
+/// The name of that table.
+pub(super) const META_TABLE: &str = "meta";
+
+/// The key of that row.
+pub(super) const FORMAT_KEY: &str = "format";
 
 /// How to open a data directory.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// The directory; made when it is missing.
-    pub dir: PathBuf,
+    dir: PathBuf,
     /// Free disk below which writes are refused.
-    pub floors: Floors,
+    floors: Floors,
     medium: Arc<dyn Medium>,
     quick_repair_above: u64,
     answers: Answers,
@@ -49,6 +55,13 @@ impl OpenOptions {
             quick_repair_above: QUICK_REPAIR_ABOVE,
             answers: Answers::default(),
         }
+    }
+
+    /// Refuses writes below these floors of free disk.
+    #[must_use]
+    pub fn floors(mut self, floors: Floors) -> Self {
+        self.floors = floors;
+        self
     }
 
     /// The directory `/data` of a disk in memory.
@@ -139,8 +152,8 @@ fn refuse_newer(medium: &dyn Medium, path: &Path, dir: &Path) -> Result<(), Stor
 }
 
 /// The format of a directory's state; `None` before it was first written.
-pub(super) fn format_of(rtxn: &ReadTxn) -> Result<Option<u32>, StorageError> {
-    let version = META.read(rtxn)?.get(&"format".to_owned())?;
+fn format_of(rtxn: &ReadTxn) -> Result<Option<u32>, StorageError> {
+    let version = META.read(rtxn)?.get(&FORMAT_KEY.to_owned())?;
     Ok(version.map(|version| u32::try_from(version).unwrap_or(u32::MAX)))
 }
 
@@ -173,7 +186,7 @@ fn bring_up_to_date(database: &HeldDatabase, dir: &Path) -> Result<(), StorageEr
 
 pub(super) fn set_format(wtxn: &WriteTxn, version: u32) -> Result<(), StorageError> {
     META.write(wtxn)?
-        .put(&"format".to_owned(), &u64::from(version))
+        .put(&FORMAT_KEY.to_owned(), &u64::from(version))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::codec::Value;
 use super::database::{ReadTxn, WriteTxn};
+use super::doctor::TableCheck;
 use super::error::StorageError;
 use super::held::guarded;
 use super::key::{Key, KeyReader, after_prefix};
@@ -26,6 +27,12 @@ impl<K: Key, V: Value> Table<K, V> {
             name,
             types: PhantomData,
         }
+    }
+
+    /// How somebody who does not know its types looks at its rows.
+    #[must_use]
+    pub const fn check(&self) -> TableCheck {
+        TableCheck::new::<K, V>(self.name)
     }
 
     /// Opens it for reading; a table that nobody wrote to is empty.

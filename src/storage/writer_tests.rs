@@ -1,6 +1,6 @@
 //! Group commit: neighbours of a failing write, panics, and many writers at once.
 
-use super::{OpenOptions, StorageError, Table};
+use super::{MemoryDisk, OpenOptions, StorageError, Table};
 use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,6 +63,32 @@ fn a_failing_write_leaves_no_trace_and_harms_no_neighbour() {
     for (number, answer) in answers {
         assert_eq!(answer.is_ok(), number % 3 != 1, "{number}");
     }
+}
+
+#[test]
+fn writes_in_turn_need_no_second_thread_of_the_runtime() {
+    let disk = MemoryDisk::default();
+    let (storage, volumes, _) = OpenOptions::open_on(&disk).in_turn().open().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let order = runtime.block_on(async {
+        let writes = (0..20u64).map(|number| {
+            let (storage, volumes) = (storage.clone(), volumes.clone());
+            async move {
+                volumes.append(vec![vec![1; 10].into()]).await.unwrap();
+                let write = storage.write(move |wtxn| {
+                    let mut table = COUNTS.write(wtxn)?;
+                    let place = table.len()?;
+                    table.put(&number, &place)?;
+                    Ok::<_, StorageError>(place)
+                });
+                write.await.unwrap()
+            }
+        });
+        join_all(writes).await
+    });
+    assert_eq!(order, (0..20).collect::<Vec<_>>());
 }
 
 #[test]

@@ -121,6 +121,9 @@ impl From<StorageError> for ApiError {
             StorageError::ReadOnly { .. } => {
                 Self::new(503, "disk_full", error.to_string()).retry_after(10)
             }
+            StorageError::Unavailable { .. } => {
+                Self::new(503, "store_unavailable", error.to_string()).retry_after(2)
+            }
             StorageError::NoRoom { .. } => Self::new(507, "no_room", error.to_string()),
             StorageError::Closing => {
                 Self::new(503, "closing", "the server is restarting; try again").retry_after(2)

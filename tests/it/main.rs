@@ -8,6 +8,7 @@ mod bad_input;
 mod builds;
 mod counts;
 mod demo;
+mod doctor;
 mod documentation;
 mod events;
 mod false_greens;

@@ -48,6 +48,8 @@ fn what_can_be_said() {
         "gate update shop/release --all-jobs --disable --max-duration 1h30m",
         "gate delete shop/release",
         "gate evaluate 421",
+        "doctor --data-dir d --json",
+        "backup f --data-dir d --salvage",
         "build cancel 421 --reason why",
         "build compare 1 2",
         "artifact get 0198c1a2-7f3e-7abc-8def-0123456789ab -o -",

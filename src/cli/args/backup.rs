@@ -12,6 +12,9 @@ pub(in crate::cli) struct Backup {
     /// Read a stopped server's data directory instead of asking a running server
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Save what can be read of a damaged directory, and say what is missing
+    #[arg(long, requires = "data_dir")]
+    pub salvage: bool,
     /// Do not read the file again to prove that it is whole
     #[arg(long)]
     pub no_verify: bool,

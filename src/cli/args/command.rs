@@ -3,6 +3,7 @@
 use super::agent::AgentNoun;
 use super::backup::{Backup, Restore, Verify};
 use super::build::{ArtifactCommand, BuildCommand};
+use super::doctor::Doctor;
 use super::gate::GateCommand;
 use super::global::GlobalArgs;
 use super::job::JobCommand;
@@ -127,6 +128,9 @@ pub(in crate::cli) enum Command {
         before_help = "Example:\n  testhide restore testhide-2026-03-20.backup --data-dir /var/lib/testhide"
     )]
     Restore(Restore),
+    /// Look for damage in a stopped server's data directory
+    #[command(before_help = "Example:\n  testhide doctor --data-dir /var/lib/testhide")]
+    Doctor(Doctor),
     /// Builds, logs and failures on one screen
     #[command(before_help = "Example:\n  testhide tui --readonly")]
     Tui(Tui),

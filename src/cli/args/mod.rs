@@ -6,6 +6,7 @@ mod args_tests;
 mod backup;
 mod build;
 mod command;
+mod doctor;
 mod gate;
 mod global;
 mod job;
@@ -26,6 +27,7 @@ pub(in crate::cli) use build::{
     ArtifactCommand, BuildCommand, Cancel, Compare, Get, Log, Trigger, Wait,
 };
 pub(in crate::cli) use command::{Cli, Command, ConfigCommand};
+pub(in crate::cli) use doctor::Doctor;
 pub(in crate::cli) use gate::{Create as CreateGate, GateCommand, RuleArgs, Update as UpdateGate};
 pub(in crate::cli) use global::GlobalArgs;
 pub(in crate::cli) use job::{Create as CreateJob, JobCommand, Update as UpdateJob};

@@ -109,11 +109,11 @@ impl<'a> Place<'a> {
     }
 }
 
-pub(super) fn table_name(table: &str) -> String {
+pub(in crate::storage) fn table_name(table: &str) -> String {
     format!("state/{table}")
 }
 
-pub(super) fn volume_name(number: u32) -> String {
+pub(in crate::storage) fn volume_name(number: u32) -> String {
     format!("volumes/{number:04}")
 }
 

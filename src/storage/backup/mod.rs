@@ -18,8 +18,10 @@ mod writer;
 
 pub use archive::ARCHIVE_VERSION;
 pub use manifest::{BackupFile, BackupOptions, Entry, Header, Manifest, Progress};
+pub(in crate::storage) use manifest::{table_name, volume_name};
 pub use restore::restore;
 pub use salvage::{Damage, Missing, Salvaged, salvage};
 pub use target::is_unfinished_restore;
 pub use verify::verify;
 pub use write::write;
+pub(in crate::storage) use writer::ArchiveWriter;

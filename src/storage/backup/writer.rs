@@ -10,7 +10,7 @@ use std::io::{self, Write};
 const LEVEL: i32 = 3;
 
 /// An archive that is being written. Holds one block, never more.
-pub(super) struct ArchiveWriter<'a> {
+pub(in crate::storage) struct ArchiveWriter<'a> {
     out: &'a mut dyn Write,
     progress: &'a mut dyn FnMut(Progress<'_>),
     compressor: zstd::bulk::Compressor<'static>,
@@ -25,7 +25,7 @@ pub(super) struct ArchiveWriter<'a> {
 }
 
 impl<'a> ArchiveWriter<'a> {
-    pub(super) fn start(
+    pub(in crate::storage) fn start(
         header: Header,
         out: &'a mut dyn Write,
         progress: &'a mut dyn FnMut(Progress<'_>),
@@ -50,7 +50,12 @@ impl<'a> ArchiveWriter<'a> {
     }
 
     /// Adds a row to the entry `name`; the rows of an entry follow each other.
-    pub(super) fn row(&mut self, name: &str, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
+    pub(in crate::storage) fn row(
+        &mut self,
+        name: &str,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StorageError> {
         if !push_row(&mut self.block, key, value) {
             return Err(StorageError::corrupt(
                 name,
@@ -66,12 +71,12 @@ impl<'a> ArchiveWriter<'a> {
     }
 
     /// Ends the entry `name`. One without rows is there as well.
-    pub(super) fn end_entry(&mut self, name: &str) -> Result<(), StorageError> {
+    pub(in crate::storage) fn end_entry(&mut self, name: &str) -> Result<(), StorageError> {
         self.end_block(name)
     }
 
     /// Writes the manifest and the seal.
-    pub(super) fn finish(mut self) -> Result<Manifest, StorageError> {
+    pub(in crate::storage) fn finish(mut self) -> Result<Manifest, StorageError> {
         let manifest = Manifest {
             header: self.header.clone(),
             entries: self.ledger.finish(),

@@ -61,6 +61,10 @@ impl Appender {
         if let Some(last) = writer.files.numbers().last().copied() {
             let file = writer.files.get(last)?;
             let end = file.end()?;
+            let trouble = file.database().trouble();
+            writer
+                .files
+                .set_stuck(trouble.map(|it| file.database().unavailable(&it).to_string()));
             writer.current = Some(Current {
                 number: last,
                 file,
@@ -174,16 +178,16 @@ impl Writer {
 
     /// Opens every volume again that failed, and the one to write to.
     fn mend(&mut self) -> Result<(), StorageError> {
-        for file in self.files.troubled() {
-            file.database().mend()?;
-        }
-        self.current()?;
+        let mended = self
+            .files
+            .troubled()
+            .into_iter()
+            .map(|file| file.database().mend());
+        let mended = mended.fold(Ok(()), Result::and);
         // A new one may have been opened on a full disk.
-        if let Some(file) = self.files.troubled().first() {
-            return file.database().mend();
-        }
+        self.current()?.file.database().mend()?;
         self.files.set_stuck(None);
-        Ok(())
+        mended
     }
 
     fn append_group(&mut self, group: &[Append]) -> Result<Vec<Vec<VolumeRef>>, StorageError> {

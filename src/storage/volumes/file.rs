@@ -56,11 +56,6 @@ impl VolumeFile {
         &self.database
     }
 
-    /// Lets redb look at every page of it.
-    pub(in crate::storage) fn check(&mut self) -> Result<(), StorageError> {
-        self.database.check()
-    }
-
     /// Position after the last byte.
     pub(in crate::storage) fn end(&self) -> Result<u64, StorageError> {
         let rtxn = self.database.begin_read()?;

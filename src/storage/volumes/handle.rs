@@ -79,7 +79,7 @@ impl Volumes {
     /// Why nothing can be appended now, for a person; `None` when all is well. Free disk below its floor is not meant.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.files.trouble()
+        self.files.stuck()
     }
 
     /// Tries to make volumes usable again after the disk failed; does nothing when they are. To be called about once a second.
@@ -87,7 +87,7 @@ impl Volumes {
     /// # Errors
     /// Why one is still not.
     pub async fn mend(&self) -> Result<(), StorageError> {
-        if self.files.trouble().is_none() {
+        if self.files.stuck().is_none() && self.files.troubled().is_empty() {
             return Ok(());
         }
         self.appender.mend().await

@@ -72,14 +72,9 @@ impl Files {
         Ok(file)
     }
 
-    /// Why nothing can be appended, or a volume not be read as it should.
-    pub(super) fn trouble(&self) -> Option<String> {
-        let stuck = self.stuck.lock().clone();
-        stuck.or_else(|| {
-            let file = self.troubled().into_iter().next()?;
-            let trouble = file.database().trouble()?;
-            Some(file.database().unavailable(&trouble).to_string())
-        })
+    /// Why nothing can be appended. A volume that is only read and cannot be is not meant: its readers are told.
+    pub(super) fn stuck(&self) -> Option<String> {
+        self.stuck.lock().clone()
     }
 
     /// Notes why an append failed, or that the way is free again.
