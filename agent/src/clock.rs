@@ -91,6 +91,14 @@ impl WorkClock {
         }
     }
 
+    /// Waits until it stands still.
+    #[cfg(test)]
+    pub(crate) async fn paused(&self) {
+        let mut pauses = self.pauses.subscribe();
+        let paused = pauses.wait_for(|pauses| pauses.since.is_some()).await;
+        drop(paused.expect("the sender lives in `self`"));
+    }
+
     fn worked(&self) -> Duration {
         let pauses = *self.pauses.borrow();
         let until = pauses.since.unwrap_or_else(Instant::now);

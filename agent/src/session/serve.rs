@@ -163,6 +163,7 @@ fn resume(attempts: &Attempts, welcome: &Welcome) -> Result<Vec<Cursor>, String>
             attempts.abandon(&lease, "the server does not know this lease any more");
             continue;
         };
+        spool.look();
         let own = spool.progress();
         if resume.ended {
             if !attempts.acknowledged(&lease, own.seq) {

@@ -85,6 +85,9 @@ pub(crate) struct Journal {
     compressor: zstd::bulk::Compressor<'static>,
     /// One record's bytes, kept so that appending allocates nothing.
     scratch: Vec<u8>,
+    /// Tests fill the disk with it.
+    #[cfg(test)]
+    disk_is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Journal {
@@ -152,6 +155,8 @@ impl Journal {
             left: Vec::new(),
             compressor,
             scratch: Vec::new(),
+            #[cfg(test)]
+            disk_is_full: std::sync::Arc::default(),
         };
         journal.publish(false)?;
         Ok(journal)
@@ -351,7 +356,7 @@ impl Journal {
             &encoded.body,
             &mut self.scratch,
         );
-        if let Err(error) = self.file.write_all(&self.scratch) {
+        if let Err(error) = self.write_scratch() {
             self.cut_back();
             return Err(SpoolError::at(&self.dir.segment(self.first))(error));
         }
@@ -359,6 +364,28 @@ impl Journal {
         self.place = encoded.after;
         self.dirty_since.get_or_insert_with(Instant::now);
         Ok(())
+    }
+
+    #[cfg(not(test))]
+    fn write_scratch(&mut self) -> std::io::Result<()> {
+        self.file.write_all(&self.scratch)
+    }
+
+    /// On a full disk a part of what is written gets there.
+    #[cfg(test)]
+    fn write_scratch(&mut self) -> std::io::Result<()> {
+        if !self.disk_is_full.load(std::sync::atomic::Ordering::Relaxed) {
+            return self.file.write_all(&self.scratch);
+        }
+        self.file
+            .write_all(&self.scratch[..self.scratch.len() / 2])?;
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    /// While this is true, the disk is full.
+    #[cfg(test)]
+    pub(crate) fn disk_is_full(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
+        std::sync::Arc::clone(&self.disk_is_full)
     }
 
     /// Takes back what is after the last record. Where even this fails, the torn tail is found by its checksum at the next

@@ -78,9 +78,12 @@ pub(crate) fn recover_cut(
 ) -> Result<Recovered, SpoolError> {
     let segments = dir.segments()?;
     let is_cut = stored.seq > 0 || !segments.is_empty();
-    let scan = segments
-        .first()
-        .and_then(|first| scan(dir, *first, stored.seq));
+    // A hole between what the server has and what is here would stay one: what is behind it is of no use.
+    let first = segments
+        .iter()
+        .rev()
+        .find(|first| **first <= stored.seq + 1);
+    let scan = first.and_then(|first| scan(dir, *first, stored.seq));
     match scan {
         Some(scan) if scan.place.seq >= stored.seq => go_on(dir, now, &scan, is_cut),
         _ => {

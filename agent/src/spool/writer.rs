@@ -262,7 +262,8 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
                 Ok(())
             }
             Command::End(end, message, answer) => {
-                let result = self.tell_of_wait().and_then(|()| self.end(end, message));
+                let result = self.tell_of_wait();
+                let result = result.and_then(|()| self.end(end, message.as_ref()));
                 drop(answer.send(result));
                 Ok(())
             }
@@ -301,9 +302,9 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
         }
     }
 
-    fn end(&mut self, end: AttemptEnd, message: Option<String>) -> Result<(), SpoolError> {
+    fn end(&mut self, end: AttemptEnd, message: Option<&String>) -> Result<(), SpoolError> {
         loop {
-            match self.journal.end(end, message.clone()) {
+            match self.journal.end(end, message.cloned()) {
                 Err(error) if error.is_full() && self.has_patience() => {
                     tracing::warn!(%error, "the end of a build waits for the disk");
                     self.wait_a_moment();
@@ -318,6 +319,8 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
     }
 
     fn wait_a_moment(&mut self) {
+        // What the server has of it makes room then.
+        self.leave_segment();
         let mut looks = 0;
         self.wait(Want::Disk, |_| {
             looks += 1;

@@ -1,6 +1,9 @@
 //! What the tests of this crate share, and the tests that need more than one part.
 
 mod journal;
+mod recovery;
+mod room;
+mod runner;
 mod session;
 mod support;
 

@@ -1,6 +1,7 @@
 //! A whole agent against a small server in the test.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
@@ -20,46 +21,52 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Scratch, assignment, lease, within};
 use crate::spool::{Journal, SpoolDir};
-use crate::{Agent, AgentError, AgentKey, AgentOptions, Boot, InProcess, run};
+use crate::{Agent, AgentError, AgentKey, AgentOptions, Boot, InProcess, Runner, run};
 
 /// An agent in this process.
-struct Running {
+pub(super) struct Running {
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), AgentError>>,
 }
 
 impl Running {
-    async fn stop(self) -> Result<(), AgentError> {
+    /// Ends it as a `kill -9` of its process would.
+    pub(super) async fn kill(self) {
+        self.task.abort();
+        assert!(within(self.task).await.unwrap_err().is_cancelled());
+    }
+
+    pub(super) async fn stop(self) -> Result<(), AgentError> {
         self.shutdown.cancel();
         within(self.task).await.unwrap()
     }
 }
 
 /// A server that applies each record once and in order, as the real one does.
-struct Server {
+pub(super) struct Server {
     scratch: Scratch,
     listener: TcpListener,
     agent_id: AgentId,
     key: AgentKey,
-    stored: HashMap<Lease, Vec<RecordBody>>,
-    log: HashMap<Lease, BTreeMap<&'static str, Vec<u8>>>,
+    pub(super) stored: HashMap<Lease, Vec<RecordBody>>,
+    pub(super) log: HashMap<Lease, BTreeMap<&'static str, Vec<u8>>>,
     files: HashMap<(Lease, u32), Vec<u8>>,
     declined: Vec<Lease>,
 }
 
-struct Connection {
+pub(super) struct Connection {
     socket: WebSocketStream<TcpStream>,
-    holding: Vec<Lease>,
+    pub(super) holding: Vec<Lease>,
 }
 
 impl Connection {
-    async fn send(&mut self, message: ServerMessage) {
+    pub(super) async fn send(&mut self, message: ServerMessage) {
         let text = serde_json::to_string(&message).unwrap();
         // The agent may be gone already; what comes of it is checked elsewhere.
         drop(self.socket.send(Message::text(text)).await);
     }
 
-    async fn assign(&mut self, assignment: &Assignment) {
+    pub(super) async fn assign(&mut self, assignment: &Assignment) {
         self.send(ServerMessage::Assign {
             assignment: Box::new(assignment.clone()),
         })
@@ -68,7 +75,7 @@ impl Connection {
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let scratch = Scratch::new();
         let key = AgentKey::load_or_create(&scratch.path().join("key")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -86,41 +93,58 @@ impl Server {
         }
     }
 
-    fn agent(&self) -> Running {
-        let options = AgentOptions {
-            capacity: 2,
-            ..AgentOptions::new(
-                format!("ws://{}", self.listener.local_addr().unwrap()),
-                self.scratch.path().join("agent"),
-                self.agent_id,
-                self.key.clone(),
-                Arc::new(InProcess::default()),
-            )
-        };
+    pub(super) fn agent(&self) -> Running {
+        self.agent_with(Arc::new(InProcess::default()), |_| {})
+    }
+
+    pub(super) fn agent_with(
+        &self,
+        runner: Arc<dyn Runner>,
+        change: impl FnOnce(&mut AgentOptions),
+    ) -> Running {
+        let mut options = AgentOptions::new(
+            format!("ws://{}", self.listener.local_addr().unwrap()),
+            self.scratch.path().join("agent"),
+            self.agent_id,
+            self.key.clone(),
+            runner,
+        );
+        options.capacity = 2;
+        change(&mut options);
         let (agent, shutdown) = (Agent::new(options).unwrap(), CancellationToken::new());
         let task = tokio::spawn(run(agent, shutdown.clone()));
         Running { shutdown, task }
     }
 
+    /// A file in the workspace of the only job.
+    pub(super) fn workspace(&self) -> PathBuf {
+        self.scratch.path().join("agent/workspaces/project/job")
+    }
+
     /// The journal of an attempt that an earlier agent process and its runner left.
-    fn left_behind(&self, lease: Lease) -> Journal {
+    pub(super) fn left_behind(&self, lease: Lease, boot: Boot) -> Journal {
+        Journal::create(self.spool_left_behind(lease), boot).unwrap()
+    }
+
+    /// The directory of an attempt that an earlier agent process made.
+    pub(super) fn spool_left_behind(&self, lease: Lease) -> SpoolDir {
         let root = self.scratch.path().join("agent/spool");
         std::fs::create_dir_all(&root).unwrap();
         let scratch = Scratch::new();
         let made = scratch.spool_dir(lease);
         let dir = SpoolDir::of(&root, lease);
         std::fs::rename(made.path(), dir.path()).unwrap();
-        Journal::create(dir, Boot::current()).unwrap()
+        dir
     }
 
-    fn spools(&self) -> usize {
+    pub(super) fn spools(&self) -> usize {
         std::fs::read_dir(self.scratch.path().join("agent/spool"))
             .unwrap()
             .count()
     }
 
     /// Waits for the agent, checks who it is, and welcomes it.
-    async fn welcome(&self) -> Connection {
+    pub(super) async fn welcome(&self) -> Connection {
         let (mut connection, _) = self.introduce().await;
         let resume = connection
             .holding
@@ -183,19 +207,19 @@ impl Server {
         .await
     }
 
-    fn log_bytes(&self, lease: &Lease) -> u64 {
+    pub(super) fn log_bytes(&self, lease: &Lease) -> u64 {
         let log = self.log.get(lease);
         log.map_or(0, |log| log.values().map(|bytes| bytes.len() as u64).sum())
     }
 
-    fn seq(&self, lease: &Lease) -> u64 {
+    pub(super) fn seq(&self, lease: &Lease) -> u64 {
         self.stored
             .get(lease)
             .map_or(0, |records| records.len() as u64)
     }
 
     /// Takes one frame; gives the lease whose record was applied, and `Err` when the connection ended.
-    async fn take(&mut self, connection: &mut Connection) -> Result<Option<Lease>, ()> {
+    pub(super) async fn take(&mut self, connection: &mut Connection) -> Result<Option<Lease>, ()> {
         let message = within(connection.socket.next())
             .await
             .ok_or(())?
@@ -270,7 +294,7 @@ impl Server {
         Ok(Some(lease))
     }
 
-    async fn acknowledge(&self, connection: &mut Connection, lease: Lease) {
+    pub(super) async fn acknowledge(&self, connection: &mut Connection, lease: Lease) {
         connection
             .send(ServerMessage::Ack {
                 lease,
@@ -279,7 +303,7 @@ impl Server {
             .await;
     }
 
-    fn end_of(&self, lease: &Lease) -> Option<&RecordBody> {
+    pub(super) fn end_of(&self, lease: &Lease) -> Option<&RecordBody> {
         self.stored
             .get(lease)?
             .last()
@@ -287,7 +311,7 @@ impl Server {
     }
 
     /// Takes and acknowledges until this attempt has ended.
-    async fn until_ended(
+    pub(super) async fn until_ended(
         &mut self,
         connection: &mut Connection,
         lease: &Lease,
@@ -314,7 +338,7 @@ impl Server {
         }
     }
 
-    fn said(&self, lease: &Lease, stream: &str) -> String {
+    pub(super) fn said(&self, lease: &Lease, stream: &str) -> String {
         let bytes = self.log.get(lease).and_then(|log| log.get(stream));
         bytes
             .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
@@ -322,7 +346,7 @@ impl Server {
     }
 
     /// How each step ended.
-    fn states(&self, lease: &Lease) -> Vec<StepState> {
+    pub(super) fn states(&self, lease: &Lease) -> Vec<StepState> {
         let state = |record: &RecordBody| match record {
             RecordBody::StepFinished { status, .. } => Some(*status),
             _ => None,
@@ -331,7 +355,7 @@ impl Server {
     }
 }
 
-fn script(run: &str) -> Step {
+pub(super) fn script(run: &str) -> Step {
     Step::Bash {
         name: None,
         run: run.to_owned(),
@@ -703,7 +727,7 @@ async fn a_stopped_agent_delivers_its_attempts_as_interrupted() {
 async fn a_restarted_agent_ends_what_the_dead_one_left() {
     let mut server = Server::start().await;
     let lease = lease(9);
-    let mut journal = server.left_behind(lease);
+    let mut journal = server.left_behind(lease, Boot::current());
     journal
         .append_record(&RecordBody::StepStarted {
             step: 0,
