@@ -389,7 +389,9 @@ impl World {
 
     /// What is still to be done, if something is.
     fn unfinished(&self) -> Option<String> {
-        let server = self.server.as_ref()?;
+        let Some(server) = self.server.as_ref() else {
+            return Some("there is no server".to_owned());
+        };
         if self.answered < self.asked.len() {
             return Some(format!(
                 "{} of {} builds are asked for",
