@@ -12,6 +12,7 @@ pub mod storage;
 pub mod web;
 
 pub mod accounts;
+pub mod audit;
 pub mod jobs;
 pub mod projects;
 

@@ -14,9 +14,11 @@ use crate::crypto::install_crypto;
 use crate::enroll;
 use crate::error::AgentError;
 use crate::files;
+use crate::guard;
 use crate::keys::AgentKey;
+use crate::machine::MachineRules;
 use crate::metrics::Meter;
-use crate::run::{Attempts, Setup};
+use crate::run::{Attempts, Seen, Setup, Workspaces};
 use crate::runner::{ALIVE, Runner};
 use crate::session::{Tcp, Uplink, serve_forever};
 use crate::spool::{SEGMENT_BYTES, Settings};
@@ -44,6 +46,8 @@ pub struct AgentOptions {
     pub key: AgentKey,
     /// How long a checkout may take.
     pub git_checkout_timeout: Duration,
+    /// What the machine's owner allows.
+    pub machine: MachineRules,
     /// What runs attempts, apart from the agent.
     pub runner: Arc<dyn Runner>,
     /// The most bytes that wait on this machine for the server, of all builds together; steps wait when they are reached.
@@ -53,7 +57,7 @@ pub struct AgentOptions {
 }
 
 impl AgentOptions {
-    /// An agent with the defaults of the configuration.
+    /// An agent with the defaults of the configuration, on a machine whose owner allows everything.
     #[must_use]
     pub fn new(
         url: impl Into<String>,
@@ -66,7 +70,10 @@ impl AgentOptions {
             web_socket_url: url.into(),
             ..Config::default()
         };
-        Self::configured(config, dir.into(), agent_id, key, runner)
+        Self {
+            machine: MachineRules::default(),
+            ..Self::configured(config, dir.into(), agent_id, key, runner)
+        }
     }
 
     fn configured(
@@ -77,6 +84,7 @@ impl AgentOptions {
         runner: Arc<dyn Runner>,
     ) -> Self {
         Self {
+            machine: config.machine(),
             url: config.web_socket_url,
             dir,
             labels: config.labels,
@@ -94,6 +102,7 @@ impl AgentOptions {
     fn settings(&self) -> Settings {
         let share = self.max_spool_bytes / u64::from(self.capacity.max(1));
         Settings {
+            machine: self.machine.clone(),
             git_limit_seconds: self.git_checkout_timeout.as_secs(),
             spool_bytes: share.max(SEGMENT_BYTES),
             orphan_after_ms: u64::try_from(self.orphan_after.as_millis()).unwrap_or(u64::MAX),
@@ -119,6 +128,12 @@ impl Agent {
     /// When it is not configured or not enrolled, or another process runs it.
     pub fn open(dir: &Path, runner: Arc<dyn Runner>) -> Result<Self, AgentError> {
         let config = Config::load(dir)?;
+        for key in config.without_effect() {
+            tracing::warn!(
+                key,
+                "a key of the configuration has no effect in this agent"
+            );
+        }
         let agent_id = enroll::identity(dir)?;
         let key = AgentKey::load(&enroll::key_path(dir))?;
         Self::new(AgentOptions::configured(
@@ -128,6 +143,19 @@ impl Agent {
             key,
             runner,
         ))
+    }
+
+    /// Takes this process into a cgroup of its own where that is allowed, so that each attempt can have one, too. Says
+    /// which limits of the configuration nothing here enforces.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn prepare_machine(&self) -> Result<(), AgentError> {
+        let seen = Seen::prepare();
+        for limit in self.options.machine.limits.unenforced(seen.means) {
+            tracing::warn!("{limit}");
+        }
+        seen.save(&self.options.dir)
     }
 
     /// Opens an agent whose identity the caller knows.
@@ -179,24 +207,25 @@ fn lock_file(path: &Path) -> Result<File, AgentError> {
 /// # Errors
 /// When the spool cannot be used, or the server refuses this agent for good; running steps are ended in both cases.
 pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentError> {
-    let meter = Meter::new(&agent.options.dir);
-    serve(
-        agent,
-        shutdown,
-        CancellationToken::new(),
-        &meter,
-        meter.run(),
-    )
-    .await
+    serve(agent, shutdown, CancellationToken::new(), Machine::Real).await
 }
 
-/// As [`run`], with a meter that the caller runs. When `kill` fires, everything stops where it is.
+/// What an agent runs on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Machine {
+    /// This one: its load is measured, its disk is kept from filling up.
+    Real,
+    /// One that there is not.
+    #[cfg(feature = "simulation")]
+    Simulated,
+}
+
+/// As [`run`], on a machine of either kind. When `kill` fires, everything stops where it is.
 pub(crate) async fn serve(
     agent: Agent,
     shutdown: CancellationToken,
     kill: CancellationToken,
-    meter: &Meter,
-    metering: impl Future<Output = ()>,
+    machine: Machine,
 ) -> Result<(), AgentError> {
     install_crypto();
     let options = &agent.options;
@@ -208,6 +237,8 @@ pub(crate) async fn serve(
         kill: kill.clone(),
     };
     let attempts = Attempts::open(setup)?;
+    let workspaces = Workspaces::new(options.dir.clone());
+    let meter = Meter::new(&options.dir);
     let stopped = async {
         shutdown.cancelled().await;
         attempts.stop_all();
@@ -217,6 +248,16 @@ pub(crate) async fn serve(
             );
         }
     };
+    let chores = async {
+        match machine {
+            Machine::Real => tokio::select! {
+                () = meter.run() => {}
+                () = guard::keep(&attempts, &workspaces, &options.machine) => {}
+            },
+            #[cfg(feature = "simulation")]
+            Machine::Simulated => std::future::pending().await,
+        }
+    };
     let (uplink, url) = (&*agent.uplink, &agent.web_socket);
     let result = tokio::select! {
         biased;
@@ -224,8 +265,8 @@ pub(crate) async fn serve(
             attempts.stopped().await;
             return Ok(());
         }
-        result = serve_forever(options, uplink, url, &attempts, meter) => result,
-        () = metering => Ok(()),
+        result = serve_forever(options, uplink, url, &attempts, &meter) => result,
+        () = chores => Ok(()),
         () = attempts.watch() => Ok(()),
         () = stopped => Ok(()),
     };

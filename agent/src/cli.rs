@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, run};
 use crate::config::{Config, default_dir};
+use crate::doctor::diagnose;
 use crate::enroll::enroll;
 use crate::error::AgentError;
-use crate::runner::{Program, run_attempt};
+use crate::runner::{Program, run_alone};
 
 /// `agent …`
 #[derive(Debug, Subcommand)]
@@ -23,6 +24,8 @@ pub enum AgentCommand {
     Enroll(EnrollArgs),
     /// Connects to the server and runs builds until it is stopped
     Run(RunArgs),
+    /// Says what is wrong with this agent and its machine, and what to do about it
+    Doctor(DoctorArgs),
     /// Runs one attempt; the agent starts this
     #[command(hide = true)]
     Attempt(AttemptArgs),
@@ -76,6 +79,16 @@ pub struct RunArgs {
     place: Place,
 }
 
+/// `agent doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// `agent attempt`
 #[derive(Debug, Args)]
 pub struct AttemptArgs {
@@ -110,6 +123,11 @@ pub async fn execute(
         AgentCommand::Enroll(args) => Box::pin(enroll_here(args)).await,
         AgentCommand::Run(args) => Box::pin(run_here(&args, before, shutdown)).await,
         AgentCommand::Attempt(args) => Box::pin(attempt_here(&args, shutdown)).await,
+        AgentCommand::Doctor(args) => match Box::pin(diagnose_here(&args)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -181,12 +199,25 @@ async fn run_here(
 ) -> Result<(), AgentError> {
     let arguments = before.iter().chain(&["attempt"]);
     let itself = Program::this(arguments).map_err(AgentError::file(Path::new("this program")))?;
-    run(Agent::open(&args.place.dir()?, Arc::new(itself))?, shutdown).await
+    let agent = Agent::open(&args.place.dir()?, Arc::new(itself))?;
+    agent.prepare_machine()?;
+    run(agent, shutdown).await
+}
+
+/// Prints what the doctor found; says whether nothing needs attention.
+async fn diagnose_here(args: &DoctorArgs) -> Result<bool, AgentError> {
+    let diagnosis = diagnose(&args.place.dir()?).await;
+    print(&if args.json {
+        serde_json::to_string_pretty(&diagnosis).expect("words are JSON")
+    } else {
+        diagnosis.to_string()
+    })?;
+    Ok(diagnosis.healthy)
 }
 
 async fn attempt_here(args: &AttemptArgs, shutdown: CancellationToken) -> Result<(), AgentError> {
     leave_session();
-    run_attempt(&args.dir, shutdown).await
+    run_alone(&args.dir, shutdown).await
 }
 
 /// Whoever ends the agent with its terminal or its process group does not mean its builds.

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
 use crate::files;
+use crate::machine::MachineRules;
+use crate::run::Limits;
 
 /// The settings of an agent. Unknown keys are errors; absent ones have their defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,28 +20,40 @@ pub struct Config {
     pub web_socket_url: String,
     /// The agent's name.
     pub instance_id: String,
-    /// Seconds between looks for a newer agent.
+    /// Kept for configurations of other agents: this one is updated by whoever installed it.
     pub update_check_interval_seconds: u64,
-    /// Free gigabytes below which old workspaces are cleaned.
+    /// Free gigabytes below which old workspaces and homes are deleted.
     pub min_disk_space_gb_for_cleanup: f64,
-    /// Days that the agent's own logs are kept.
+    /// Kept for configurations of other agents: this one writes its log to stderr.
     pub log_cleanup_days: u32,
-    /// Kept for configurations of older agents: this one always comes back.
+    /// Kept for configurations of other agents: this one always comes back.
     pub max_disconnections_allowed: u32,
     /// Seconds that a checkout may take.
     pub git_checkout_timeout_seconds: u64,
-    /// Whether test cases are part of a snapshot.
+    /// Kept for configurations of other agents: this one takes no snapshots.
     pub include_test_cases_in_snapshots: bool,
-    /// Directories that the disk guard may empty.
+    /// Directories that may be emptied when the disk is short and no build runs.
     pub directories_to_clean: Vec<String>,
     /// Processes that are ended between builds.
     pub stray_process_names_to_kill: Vec<String>,
-    /// How Python steps get their interpreter.
+    /// Kept for configurations of other agents: steps bring the Python that they need.
     pub python_env: PythonEnv,
     /// Labels, beside the name, that jobs may ask for.
     pub labels: Vec<String>,
     /// Builds that run at once.
     pub capacity: u32,
+    /// Megabytes of memory that the steps of a build may use.
+    pub max_memory_mb: Option<NonZeroU64>,
+    /// Processes and threads that the steps of a build may have at once.
+    pub max_processes: Option<NonZeroU64>,
+    /// Processor time that the steps of a build may use, in hundredths of one processor.
+    pub max_cpu_percent: Option<NonZeroU64>,
+    /// Megabytes that a file of a step may have.
+    pub max_file_size_mb: Option<NonZeroU64>,
+    /// Files that a process of a step may have open.
+    pub max_open_files: Option<NonZeroU64>,
+    /// How much lower than the agent's the priority of steps is, 0 to 19.
+    pub step_niceness: u8,
     /// The most megabytes that wait here for the server, of all builds together. When they are reached, steps wait; nothing is dropped.
     pub max_spool_mb: u64,
     /// Minutes that a build goes on after its agent's process is gone.
@@ -75,6 +90,12 @@ impl Default for Config {
             python_env: PythonEnv::default(),
             labels: Vec::new(),
             capacity: 1,
+            max_memory_mb: None,
+            max_processes: None,
+            max_cpu_percent: None,
+            max_file_size_mb: None,
+            max_open_files: None,
+            step_niceness: 5,
             max_spool_mb: 4096,
             orphan_minutes: 5,
         }
@@ -130,6 +151,61 @@ impl Config {
         serde_json::to_string_pretty(self).expect("settings are plain data")
     }
 
+    /// What the owner allows on this machine.
+    #[must_use]
+    pub fn machine(&self) -> MachineRules {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a negative or absurd number of gigabytes becomes the nearest that there is"
+        )]
+        let min_free_bytes = (self.min_disk_space_gb_for_cleanup * f64::from(1 << 30)) as u64;
+        MachineRules {
+            limits: Limits {
+                memory_mb: self.max_memory_mb,
+                processes: self.max_processes,
+                cpu_percent: self.max_cpu_percent,
+                file_size_mb: self.max_file_size_mb,
+                open_files: self.max_open_files,
+                niceness: self.step_niceness.min(19),
+            },
+            min_free_bytes,
+            directories_to_clean: self
+                .directories_to_clean
+                .iter()
+                .map(PathBuf::from)
+                .collect(),
+            stray_processes: self.stray_process_names_to_kill.clone(),
+        }
+    }
+
+    /// The keys that are not as they come, and that do nothing in this agent.
+    #[must_use]
+    pub fn without_effect(&self) -> Vec<&'static str> {
+        let usual = Self::default();
+        let keys = [
+            (
+                "UpdateCheckIntervalSeconds",
+                self.update_check_interval_seconds != usual.update_check_interval_seconds,
+            ),
+            (
+                "LogCleanupDays",
+                self.log_cleanup_days != usual.log_cleanup_days,
+            ),
+            (
+                "MaxDisconnectionsAllowed",
+                self.max_disconnections_allowed != usual.max_disconnections_allowed,
+            ),
+            (
+                "IncludeTestCasesInSnapshots",
+                self.include_test_cases_in_snapshots != usual.include_test_cases_in_snapshots,
+            ),
+            ("PythonEnv", self.python_env != usual.python_env),
+        ];
+        let changed = keys.into_iter().filter(|(_, is_changed)| *is_changed);
+        changed.map(|(key, _)| key).collect()
+    }
+
     fn check(&self) -> Result<(), AgentError> {
         Addresses::of(&self.web_socket_url)?;
         let length = self.instance_id.chars().count();
@@ -137,6 +213,9 @@ impl Config {
             return Err(AgentError::Usage(
                 "an agent's name has 1 to 100 characters".to_owned(),
             ));
+        }
+        if self.step_niceness > 19 {
+            return Err(AgentError::Usage("`StepNiceness` is 0 to 19".to_owned()));
         }
         if self.capacity == 0 {
             return Err(AgentError::Usage(
@@ -226,8 +305,11 @@ mod tests {
             "StrayProcessNamesToKill": [],
             "PythonEnv": { "AutoInstallPython": false, "AutoInstallPyenv": false, "AutoInstallRequirements": true,
                            "FallbackToVirtualenv": true },
-            "Labels": [], "Capacity": 1, "MaxSpoolMb": 4096, "OrphanMinutes": 5,
+            "Labels": [], "Capacity": 1, "MaxMemoryMb": null, "MaxProcesses": null, "MaxCpuPercent": null,
+            "MaxFileSizeMb": null, "MaxOpenFiles": null, "StepNiceness": 5, "MaxSpoolMb": 4096, "OrphanMinutes": 5,
         });
+        assert!(config.without_effect().is_empty());
+        assert_eq!(config.machine().min_free_bytes, 10 << 30);
         assert_eq!(serde_json::to_value(&config).unwrap(), expected);
         let scratch = Scratch::new();
         config.save(scratch.path()).unwrap();

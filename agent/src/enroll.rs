@@ -116,7 +116,7 @@ fn refusal(url: String, status: StatusCode, problem: Option<Problem>) -> AgentEr
 }
 
 /// An error with its causes: the first alone says only that a request failed.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -86,7 +86,7 @@ fn sample(system: &mut System, dir: &Path) -> HostMetrics {
 
 /// Bytes free and bytes of the disk that holds `dir`; other disks are not touched, for one that is away would hold up the look.
 #[cfg(unix)]
-fn disk(dir: &Path) -> Option<(u64, u64)> {
+pub(crate) fn disk(dir: &Path) -> Option<(u64, u64)> {
     let disk = rustix::fs::statvfs(dir).ok()?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
     Some((bytes(disk.f_bavail), bytes(disk.f_blocks)))
@@ -94,7 +94,7 @@ fn disk(dir: &Path) -> Option<(u64, u64)> {
 
 /// Bytes free and bytes of the disk that holds `dir`.
 #[cfg(windows)]
-fn disk(dir: &Path) -> Option<(u64, u64)> {
+pub(crate) fn disk(dir: &Path) -> Option<(u64, u64)> {
     let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
     // The deepest mount point that holds the directory.
     let disk = disks

@@ -10,9 +10,8 @@ use testhide_protocol::api::Stream;
 use testhide_protocol::wire::{Assignment, AttemptEnd, Lease, RecordBody, Segment};
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::{Agent, serve};
+use crate::agent::{Agent, Machine, serve};
 use crate::error::AgentError;
-use crate::metrics::Meter;
 use crate::spool::{Journal, RawChunk, RunnerLock, SpoolDir, SpoolError};
 
 pub use crate::spool::{Boot, StopOrder};
@@ -28,8 +27,7 @@ pub async fn run(
     shutdown: CancellationToken,
     kill: CancellationToken,
 ) -> Result<(), AgentError> {
-    let meter = Meter::new(Path::new("/"));
-    serve(agent, shutdown, kill, &meter, std::future::pending()).await
+    serve(agent, shutdown, kill, Machine::Simulated).await
 }
 
 /// Whose attempt a directory of the spool holds.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Lines of the large log.
-const LINES: u64 = 1_000_000;
+pub(crate) const LINES: u64 = 1_000_000;
 
 /// Bytes of one of its lines, with its end.
 const LINE_BYTES: u64 = 100;
@@ -84,7 +84,7 @@ pub(crate) async fn measure(table: &mut Table) {
 }
 
 /// Different lines, as a compressor finds them in a real log: a counter, words, and numbers that do not repeat.
-fn write_lines(path: &Path) {
+pub(crate) fn write_lines(path: &Path) {
     let mut out = BufWriter::new(std::fs::File::create(path).expect("a file for lines"));
     let mut mixed: u64 = 1;
     for line in 0..LINES {

@@ -10,12 +10,15 @@
     reason = "measuring is reading the real clock, and the processes measured share no task with this one"
 )]
 
+mod agents_return;
 mod build_latency;
 mod compare;
+mod followers;
 mod group_commit;
 mod history_page;
 mod ingest;
 mod log_throughput;
+mod one_fast_agent;
 mod parse_junit;
 mod start;
 mod support;
@@ -23,7 +26,7 @@ mod upload;
 
 use support::Table;
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 12] = [
     "group_commit",
     "build_latency",
     "log_throughput",
@@ -33,6 +36,9 @@ const NAMES: [&str; 9] = [
     "history_page",
     "compare",
     "start",
+    "followers",
+    "agents_return",
+    "one_fast_agent",
 ];
 
 fn main() {
@@ -64,6 +70,9 @@ fn main() {
                 "upload" => upload::measure(&mut table).await,
                 "history_page" => history_page::measure(&mut table).await,
                 "compare" => compare::measure(&mut table).await,
+                "followers" => followers::measure(&mut table).await,
+                "agents_return" => agents_return::measure(&mut table).await,
+                "one_fast_agent" => one_fast_agent::measure(&mut table).await,
                 _ => start::measure(&mut table).await,
             }
         });

@@ -7,7 +7,7 @@ use super::store;
 use super::tokens::API_TOKEN_PREFIX;
 use crate::kit::sha256;
 use crate::storage::{ReadTxn, StorageError};
-use testhide_protocol::{Timestamp, UserId};
+use testhide_protocol::{Timestamp, TokenId, UserId};
 
 impl Accounts {
     /// Whom an access token or an API token stands for, with the rights that user has now. Reads the store, which takes
@@ -18,8 +18,9 @@ impl Accounts {
     pub fn authenticate(&self, bearer: &str) -> Result<Principal, AccountsError> {
         let now = self.clock.now();
         self.storage.read(|rtxn| {
-            let (user, ends_at) = if bearer.starts_with(API_TOKEN_PREFIX) {
-                user_of_api_token(rtxn, bearer, now)?
+            let (user, token) = if bearer.starts_with(API_TOKEN_PREFIX) {
+                let (user, token, ends_at) = user_of_api_token(rtxn, bearer, now)?;
+                (user, Some((token, ends_at)))
             } else {
                 (
                     self.keys
@@ -29,7 +30,7 @@ impl Accounts {
                 )
             };
             let principal = principal(rtxn, user)?.ok_or(AccountsError::NotAuthenticated)?;
-            Ok(principal.until(ends_at))
+            Ok(principal.by_token(token))
         })
     }
 }
@@ -38,14 +39,14 @@ fn user_of_api_token(
     rtxn: &ReadTxn,
     secret: &str,
     now: Timestamp,
-) -> Result<(UserId, Option<Timestamp>), AccountsError> {
+) -> Result<(UserId, TokenId, Option<Timestamp>), AccountsError> {
     // The look-up is by the hash of 256 random bits, so its time tells nothing that helps to guess.
-    let (user, token) = store::token_by_secret(rtxn, &sha256(secret.as_bytes()))?
+    let (user, id, token) = store::token_by_secret(rtxn, &sha256(secret.as_bytes()))?
         .ok_or(AccountsError::NotAuthenticated)?;
     if token.expires_at.is_some_and(|end| end <= now) {
         return Err(AccountsError::NotAuthenticated);
     }
-    Ok((user, token.expires_at))
+    Ok((user, id, token.expires_at))
 }
 
 fn principal(rtxn: &ReadTxn, id: UserId) -> Result<Option<Principal>, StorageError> {

@@ -1,10 +1,12 @@
 //! Who stands behind a request, with the rights of this moment.
 
 use super::rules::PermissionSet;
+use crate::audit;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
-use testhide_protocol::api::ProjectPermission;
-use testhide_protocol::{ProjectId, Timestamp, UserId};
+use testhide_protocol::api::{AuditActor, ProjectPermission};
+use testhide_protocol::{ProjectId, Timestamp, TokenId, UserId};
 
 /// A user, as one request knows it. Made anew for each request; keep it no longer than that.
 #[derive(Debug, Clone)]
@@ -16,8 +18,12 @@ pub struct Principal {
     /// May do everything.
     pub superuser: bool,
     grants: Arc<BTreeMap<ProjectId, PermissionSet>>,
-    /// When the API token that it came with ends: tokens made with it end no later.
+    /// The API token that it came with.
+    token: Option<TokenId>,
+    /// When that ends: tokens made with it end no later.
     token_ends_at: Option<Timestamp>,
+    /// Where the request came from.
+    address: Option<IpAddr>,
 }
 
 impl Principal {
@@ -29,8 +35,26 @@ impl Principal {
             username: username.into(),
             superuser,
             grants: Arc::default(),
+            token: None,
             token_ends_at: None,
+            address: None,
         }
+    }
+
+    /// Who this is, for the audit log.
+    #[must_use]
+    pub fn actor(&self) -> AuditActor {
+        match self.token {
+            Some(token) => audit::token(token, &self.username),
+            None if self.user == Self::system().user => audit::system(),
+            None => audit::user(self.user, &self.username),
+        }
+    }
+
+    /// Where the request came from, for the audit log.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// The server itself, for use cases that it starts on its own. It is no stored user and has no token.
@@ -64,11 +88,16 @@ impl Principal {
         }
     }
 
-    pub(super) fn until(self, token_ends_at: Option<Timestamp>) -> Self {
+    pub(super) fn by_token(self, token: Option<(TokenId, Option<Timestamp>)>) -> Self {
         Self {
-            token_ends_at,
+            token: token.map(|(token, _)| token),
+            token_ends_at: token.and_then(|(_, ends_at)| ends_at),
             ..self
         }
+    }
+
+    pub(super) fn coming_from(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
     }
 
     pub(super) fn token_ends_at(&self) -> Option<Timestamp> {

@@ -5,11 +5,10 @@ mod caller;
 pub use caller::{Caller, identify};
 
 use super::handle::Accounts;
-use crate::web::{ApiResult, Json, PageQuery, Path, Query, page_of};
+use crate::web::{ApiResult, Json, PageQuery, Path, Peer, Query, page_of};
 use axum::Extension;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
-use std::net::SocketAddr;
 use testhide_protocol::TokenId;
 use testhide_protocol::api::{
     CreateToken, CreateUser, GrantPermissions, Login, LoginAnswer, NewToken, Page, Problem, Setup,
@@ -60,10 +59,10 @@ async fn set_up(
 )]
 async fn log_in(
     State(accounts): State<Accounts>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    peer: Option<Extension<ConnectInfo<Peer>>>,
     Json(login): Json<Login>,
 ) -> ApiResult<Json<LoginAnswer>> {
-    let address = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
+    let address = peer.map(|Extension(ConnectInfo(Peer(peer)))| peer.ip());
     Ok(Json(accounts.log_in(login, address).await?))
 }
 

@@ -91,14 +91,12 @@ pub(super) fn add_user(
 pub(super) fn token_by_secret<T: Transaction>(
     txn: &T,
     hash: &[u8; 32],
-) -> Result<Option<(UserId, StoredToken)>, StorageError> {
+) -> Result<Option<(UserId, TokenId, StoredToken)>, StorageError> {
     let Some(StoredSecret { user, token }) = SECRETS.read(txn)?.get(hash)? else {
         return Ok(None);
     };
-    Ok(TOKENS
-        .read(txn)?
-        .get(&(user, token))?
-        .map(|token| (user, token)))
+    let stored = TOKENS.read(txn)?.get(&(user, token))?;
+    Ok(stored.map(|stored| (user, token, stored)))
 }
 
 /// Up to `limit` tokens of `user` after `after`, oldest first.

@@ -1,8 +1,9 @@
 //! Frames of an agent, read and bounded.
 
+use super::refusal::{Breach, RefusalKind};
 use bytes::Bytes;
 use testhide_protocol::api::HostMetrics;
-use testhide_protocol::wire::{AgentMessage, Chunk, Frame, Lease, RecordBody};
+use testhide_protocol::wire::{AgentMessage, Chunk, Frame, FrameError, Lease, RecordBody};
 
 /// Longest text frame.
 const MAX_TEXT: usize = 64 * 1024;
@@ -36,8 +37,15 @@ pub(super) enum Incoming {
 }
 
 /// Reads a binary frame.
-pub(super) fn binary(bytes: Bytes) -> Result<Incoming, String> {
-    match Frame::decode(bytes).map_err(|error| error.to_string())? {
+pub(super) fn binary(bytes: Bytes) -> Result<Incoming, Breach> {
+    let unreadable = |error: FrameError| {
+        let kind = match error {
+            FrameError::TooLarge => RefusalKind::TooLarge,
+            FrameError::Short | FrameError::Unknown(_) => RefusalKind::BadFrame,
+        };
+        Breach::new(kind, error.to_string())
+    };
+    match Frame::decode(bytes).map_err(unreadable)? {
         Frame::Chunk { lease, seq, chunk } => Ok(Incoming::Chunk { lease, seq, chunk }),
         Frame::File {
             lease,
@@ -54,19 +62,26 @@ pub(super) fn binary(bytes: Bytes) -> Result<Incoming, String> {
 }
 
 /// Reads a text frame.
-pub(super) fn text(text: &str) -> Result<Incoming, String> {
+pub(super) fn text(text: &str) -> Result<Incoming, Breach> {
     match message(text)? {
         AgentMessage::Heartbeat { metrics, .. } => Ok(Incoming::Heartbeat(metrics)),
         AgentMessage::Record { lease, seq, body } => Ok(Incoming::Record { lease, seq, body }),
         AgentMessage::Declined { lease, reason } => Ok(Incoming::Declined { lease, reason }),
-        AgentMessage::Hello { .. } => Err("`hello` came a second time".to_owned()),
+        AgentMessage::Hello { .. } => Err(Breach::new(
+            RefusalKind::BadFrame,
+            "`hello` came a second time",
+        )),
     }
 }
 
 /// Reads any message.
-pub(super) fn message(text: &str) -> Result<AgentMessage, String> {
+pub(super) fn message(text: &str) -> Result<AgentMessage, Breach> {
     if text.len() > MAX_TEXT {
-        return Err(format!("a text frame is longer than {MAX_TEXT} bytes"));
+        let reason = format!("a text frame is longer than {MAX_TEXT} bytes");
+        return Err(Breach::new(RefusalKind::TooLarge, reason));
     }
-    serde_json::from_str(text).map_err(|error| format!("a text frame cannot be read: {error}"))
+    serde_json::from_str(text).map_err(|error| {
+        let reason = format!("a text frame cannot be read: {error}");
+        Breach::new(RefusalKind::BadFrame, reason)
+    })
 }

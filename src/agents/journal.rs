@@ -1,19 +1,20 @@
 //! From an agent's frames to applied journals: bulk bytes to the volumes first, then one transaction a lease.
 //!
 //! Nothing is written for a lease that the store does not have for this agent. A file that cannot be kept fails its step and nothing else;
-//! while the disk has no room for files, the leases that deliver some wait, and the others go on.
+//! while the disk has no room for files, the leases that deliver some wait, and the others go on. While the disk has no room at all, all wait.
 
+use super::connect::Peer;
 use super::incoming::Incoming;
+use super::patience::patiently;
 use super::receiving::Receiving;
+use super::refusal::{Breach, RefusalKind};
 use super::store::Agents;
-use crate::builds::{BuildsError, Entry, JournalBatch};
-use crate::reports::MAX_REPORT_BYTES;
-use crate::storage::{FileError, StorageError, StoredFile};
+use crate::builds::{BuildsError, Entry, Fault, JournalBatch};
+use crate::logs::LogsError;
+use crate::storage::StorageError;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
-use testhide_protocol::wire::{Chunk, FileKind, Lease, RecordBody, clean_file_path};
-use testhide_protocol::{AgentId, Timestamp};
+use testhide_protocol::wire::{Chunk, Lease};
 
 /// Files that any agent may have open at once; one that runs more builds may have one for each.
 const MIN_OPEN_FILES: usize = 32;
@@ -31,8 +32,11 @@ pub(super) enum Applied {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Halt {
     /// The agent does not keep to the protocol.
+    #[error("{}", .0.reason)]
+    Breach(Breach),
+    /// A defect of the server's own.
     #[error("{0}")]
-    Protocol(String),
+    Failed(String),
     /// The store refuses; later it may not.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -42,17 +46,38 @@ impl From<BuildsError> for Halt {
     fn from(error: BuildsError) -> Self {
         match error {
             BuildsError::Storage(error) => Self::Storage(error),
-            error => Self::Protocol(error.to_string()),
+            error => Self::Failed(error.to_string()),
         }
     }
 }
 
+impl From<Breach> for Halt {
+    fn from(breach: Breach) -> Self {
+        Self::Breach(breach)
+    }
+}
+
+/// What the agent did wrong when its journal is refused with `error`.
+fn breach_of(error: &BuildsError) -> Breach {
+    let kind = match error {
+        BuildsError::Journal { fault, .. } => match fault {
+            Fault::Order => RefusalKind::BadOrder,
+            Fault::State => RefusalKind::ImpossibleState,
+            Fault::Value => RefusalKind::BadValue,
+            Fault::Log => RefusalKind::BadLog,
+        },
+        BuildsError::Logs(_) => RefusalKind::BadLog,
+        _ => RefusalKind::BadValue,
+    };
+    Breach::new(kind, error.to_string())
+}
+
 /// Applies the journals of one session.
 pub(super) struct Journals {
-    agents: Agents,
-    agent: AgentId,
-    max_open: usize,
-    files: HashMap<(Lease, u32), Receiving>,
+    pub(super) agents: Agents,
+    pub(super) peer: Peer,
+    pub(super) max_open: usize,
+    pub(super) files: HashMap<(Lease, u32), Receiving>,
     /// Leases that the store had for this agent when it was last asked.
     held: HashSet<Lease>,
     /// Leases whose next file the disk has no room for: nothing more of them is taken in this session.
@@ -60,21 +85,21 @@ pub(super) struct Journals {
 }
 
 /// A record whose bytes may still be in memory.
-enum Pending {
+pub(super) enum Pending {
     Chunk(Chunk),
     Entry(Entry),
     /// It cannot be; the attempt is given up after the records before it are stored.
-    Broken(String),
+    Broken(Breach),
 }
 
 /// Records of one lease, in order.
-type Batch = Vec<(u64, Pending)>;
+pub(super) type Batch = Vec<(u64, Pending)>;
 
 impl Journals {
-    pub(super) fn new(agents: Agents, agent: AgentId, capacity: u32) -> Self {
+    pub(super) fn new(agents: Agents, peer: Peer, capacity: u32) -> Self {
         Self {
             agents,
-            agent,
+            peer,
             max_open: MIN_OPEN_FILES.max(capacity as usize),
             files: HashMap::new(),
             held: HashSet::new(),
@@ -111,7 +136,7 @@ impl Journals {
             }
             if !self.held.contains(&lease) && !asked {
                 asked = true;
-                let held = self.agents.builds.leases_of(self.agent)?;
+                let held = self.agents.builds.leases_of(self.peer.agent)?;
                 self.hold(held.into_iter().map(|held| held.lease).collect());
             }
             if !self.held.contains(&lease) {
@@ -143,7 +168,7 @@ impl Journals {
         }
         let mut applied = Vec::new();
         for (lease, last) in foreign {
-            applied.push(self.answer_foreign(lease, last)?);
+            applied.push(self.answer_foreign(lease, last).await?);
         }
         let applying = batches
             .into_iter()
@@ -165,14 +190,20 @@ impl Journals {
     }
 
     /// Frames under a lease that the store does not have for this agent: only an end that it said itself is still acknowledged.
-    fn answer_foreign(&self, lease: Lease, last: u64) -> Result<Applied, Halt> {
-        match self.agents.builds.ended_at(self.agent, lease)? {
-            Some(seq) if last <= seq => Ok(Applied::Stored { lease, seq }),
-            _ => {
-                let reason = "its lease is not held".to_owned();
-                Ok(Applied::Abandon { lease, reason })
-            }
+    async fn answer_foreign(&self, lease: Lease, last: u64) -> Result<Applied, Halt> {
+        let (builds, agent) = (&self.agents.builds, self.peer.agent);
+        match builds.ended_at(agent, lease)? {
+            Some(seq) if last <= seq => return Ok(Applied::Stored { lease, seq }),
+            _ => {}
         }
+        // What comes late under a lease that was given up is no offence.
+        if !builds.was_given(agent, lease)? {
+            let reason = format!("a lease of build {} that it was never given", lease.build);
+            let breach = Breach::new(RefusalKind::ForeignLease, reason);
+            self.agents.refused(&self.peer, &breach).await;
+        }
+        let reason = "its lease is not held".to_owned();
+        Ok(Applied::Abandon { lease, reason })
     }
 
     /// Turns a frame into what is to be applied; a part of a file is nothing yet.
@@ -197,7 +228,7 @@ impl Journals {
 
     async fn apply(&self, lease: Lease, mut batch: Batch) -> Result<Applied, Halt> {
         let broken = match batch.pop_if(|(_, pending)| matches!(pending, Pending::Broken(_))) {
-            Some((_, Pending::Broken(reason))) => Some(reason),
+            Some((_, Pending::Broken(breach))) => Some(breach),
             _ => None,
         };
         let stored = if batch.is_empty() {
@@ -206,11 +237,11 @@ impl Journals {
             Some(self.store(lease, batch).await?)
         };
         match (stored, broken) {
-            (None | Some(Applied::Stored { .. }), Some(reason)) => {
-                self.give_up(lease, reason).await
+            (None | Some(Applied::Stored { .. }), Some(breach)) => {
+                self.give_up(lease, breach).await
             }
             (Some(applied), _) => Ok(applied),
-            (None, None) => Err(Halt::Protocol("there is nothing to apply".to_owned())),
+            (None, None) => Err(Halt::Failed("there is nothing to apply".to_owned())),
         }
     }
 
@@ -221,13 +252,19 @@ impl Journals {
                 chunks.push(chunk.clone());
             }
         }
+        let bytes = chunks.iter().map(|chunk| chunk.raw_len as usize).sum();
+        // Readers see how busy the server is with this, and step back.
+        let _delivery = self.agents.logs.viewers().delivery(bytes);
         let placed = if chunks.is_empty() {
             Vec::new()
         } else {
-            match self.agents.logs.place(chunks).await {
+            match patiently(|| self.agents.logs.place(chunks.clone())).await {
                 Ok(placed) => placed,
-                Err(crate::logs::LogsError::Storage(error)) => return Err(error.into()),
-                Err(error) => return self.give_up(lease, error.to_string()).await,
+                Err(LogsError::Storage(error)) => return Err(error.into()),
+                Err(error) => {
+                    let breach = Breach::new(RefusalKind::BadLog, error.to_string());
+                    return self.give_up(lease, breach).await;
+                }
             }
         };
         let mut placed = placed.into_iter();
@@ -239,7 +276,7 @@ impl Journals {
                 Pending::Chunk(_) => match placed.next() {
                     Some(chunk) => Entry::Chunk(chunk),
                     None => {
-                        return Err(Halt::Protocol(
+                        return Err(Halt::Failed(
                             "a chunk was lost on the way to its volume".to_owned(),
                         ));
                     }
@@ -247,220 +284,37 @@ impl Journals {
             };
             entries.push((seq, entry));
         }
-        match self
-            .agents
-            .builds
-            .apply(self.agent, JournalBatch { lease, entries })
-            .await
-        {
-            Ok(seq) => Ok(Applied::Stored { lease, seq }),
+        let batch = JournalBatch { lease, entries };
+        let applying = || self.agents.builds.apply(self.peer.agent, batch.clone());
+        match patiently(applying).await {
+            Ok(applied) => {
+                for doubt in applied.doubts {
+                    let breach = Breach::new(RefusalKind::ImpossibleTime, doubt);
+                    self.agents.refused(&self.peer, &breach).await;
+                }
+                let seq = applied.seq;
+                Ok(Applied::Stored { lease, seq })
+            }
             Err(BuildsError::Storage(error)) => Err(error.into()),
             Err(BuildsError::LeaseGone(reason)) => Ok(Applied::Abandon {
                 lease,
                 reason: reason.to_owned(),
             }),
-            Err(error) => self.give_up(lease, error.to_string()).await,
+            Err(error) => self.give_up(lease, breach_of(&error)).await,
         }
     }
 
     /// The agent broke an attempt's journal: the attempt is lost, not the agent.
-    async fn give_up(&self, lease: Lease, reason: String) -> Result<Applied, Halt> {
-        tracing::warn!(agent.id = %self.agent, build.id = %lease.build, "journal of build {} is refused: {reason}", lease.build);
-        let held = self.agents.builds.leases_of(self.agent)?;
+    async fn give_up(&self, lease: Lease, breach: Breach) -> Result<Applied, Halt> {
+        let agent = self.peer.agent;
+        let reason = breach.reason.clone();
+        self.agents.refused(&self.peer, &breach).await;
+        tracing::warn!(agent.id = %agent, build.id = %lease.build, "journal of build {} is refused: {reason}", lease.build);
+        let held = self.agents.builds.leases_of(self.peer.agent)?;
         if let Some(held) = held.into_iter().find(|held| held.lease == lease) {
             let words = format!("its agent sent what cannot be: {reason}");
-            self.agents.builds.lose(held, words).await?;
+            patiently(|| self.agents.builds.lose(held, words.clone())).await?;
         }
         Ok(Applied::Abandon { lease, reason })
-    }
-
-    async fn file_part(
-        &mut self,
-        lease: Lease,
-        file: u32,
-        offset: u64,
-        data: &[u8],
-    ) -> Result<(), Halt> {
-        let key = (lease, file);
-        if offset == 0 {
-            if self.files.len() >= self.max_open && !self.files.contains_key(&key) {
-                return Err(Halt::Protocol(format!(
-                    "more than {} files are open",
-                    self.max_open
-                )));
-            }
-            let Agents {
-                volumes,
-                max_file_bytes,
-                ..
-            } = &self.agents;
-            self.files
-                .insert(key, Receiving::new(volumes.clone(), *max_file_bytes));
-        }
-        let Some(receiving) = self.files.get_mut(&key) else {
-            return Err(Halt::Protocol(format!(
-                "file {file} does not begin at its start"
-            )));
-        };
-        if receiving.size() != offset {
-            return Err(Halt::Protocol(format!(
-                "file {file} has a gap at byte {offset}"
-            )));
-        }
-        Ok(receiving.write(data).await?)
-    }
-
-    /// Turns a record into what is to be applied.
-    async fn record(
-        &mut self,
-        lease: Lease,
-        body: RecordBody,
-        before: &Batch,
-    ) -> Result<Pending, Halt> {
-        let RecordBody::File {
-            file,
-            kind,
-            step,
-            path,
-            size,
-            modified_at,
-            partial,
-        } = body
-        else {
-            return Ok(Pending::Entry(Entry::Body(body)));
-        };
-        let receiving = self.files.remove(&(lease, file));
-        let Some(path) = clean_file_path(&path) else {
-            let shown: String = path.chars().take(100).collect();
-            let reason = format!(
-                "file `{}` cannot be kept under its name",
-                shown.escape_debug()
-            );
-            return Ok(Pending::Entry(Entry::Refused { step, reason }));
-        };
-        let arrived = receiving.as_ref().map_or(0, Receiving::size);
-        if receiving.is_some() && arrived != size {
-            let reason = format!("file `{path}` has {arrived} bytes, its record says {size}");
-            return Ok(Pending::Broken(reason));
-        }
-        let limit = match kind {
-            FileKind::Report => MAX_REPORT_BYTES.min(self.agents.max_file_bytes),
-            FileKind::Artifact => self.agents.max_file_bytes,
-        };
-        if arrived > limit {
-            return Ok(Pending::Entry(too_large(step, &path, limit)));
-        }
-        let stored = match receiving {
-            Some(receiving) => match receiving.finish().await {
-                Ok(stored) => stored,
-                Err(FileError::TooLarge { limit }) => {
-                    return Ok(Pending::Entry(too_large(step, &path, limit)));
-                }
-                Err(FileError::Storage(error)) => return Err(error.into()),
-            },
-            None if size == 0 => empty_file(),
-            // The record may be one that is stored already; if it is not, the lease's journal says so.
-            None => {
-                return Ok(Pending::Entry(Entry::Body(RecordBody::File {
-                    file,
-                    kind,
-                    step,
-                    path,
-                    size,
-                    modified_at,
-                    partial,
-                })));
-            }
-        };
-        match kind {
-            FileKind::Artifact => Ok(Pending::Entry(Entry::Artifact { path, file: stored })),
-            FileKind::Report => {
-                let file = Delivered {
-                    step,
-                    path,
-                    file: stored,
-                    modified_at,
-                    partial,
-                };
-                self.report(lease, file, before).await
-            }
-        }
-    }
-
-    async fn report(
-        &self,
-        lease: Lease,
-        delivered: Delivered,
-        before: &Batch,
-    ) -> Result<Pending, Halt> {
-        let Delivered {
-            step,
-            path,
-            file,
-            modified_at,
-            partial,
-        } = delivered;
-        let mut origin = match self.agents.builds.get(lease.build) {
-            Ok(record) => record.origin(),
-            Err(error) => return Ok(Pending::Broken(error.to_string())),
-        };
-        // The commit that was checked out may not be stored yet.
-        let resolved = before.iter().rev().find_map(|(_, pending)| match pending {
-            Pending::Entry(Entry::Body(RecordBody::SourceResolved { commit })) => Some(commit),
-            _ => None,
-        });
-        if let Some(commit) = resolved {
-            origin.commit = Some(commit.clone());
-        }
-        let bodies = before.iter().filter_map(|(_, pending)| match pending {
-            Pending::Entry(Entry::Body(body)) => Some(body),
-            _ => None,
-        });
-        let printed = match self.agents.builds.printed(lease, bodies) {
-            Ok(printed) => printed,
-            Err(error) => return Err(error.into()),
-        };
-        let prepared = self
-            .agents
-            .reports
-            .prepare_with(origin, path.clone(), file.clone(), printed)
-            .await;
-        match prepared {
-            Ok(prepared) => Ok(Pending::Entry(Entry::Report {
-                report: Arc::new(prepared),
-                step,
-                modified_at,
-                partial,
-            })),
-            Err(crate::reports::ReportsError::Storage(error)) => Err(error.into()),
-            Err(error) => Ok(Pending::Entry(Entry::Unreadable {
-                step,
-                path,
-                file,
-                reason: error.to_string(),
-            })),
-        }
-    }
-}
-
-/// A report file as it arrived.
-struct Delivered {
-    step: u32,
-    path: String,
-    file: StoredFile,
-    modified_at: Option<Timestamp>,
-    partial: bool,
-}
-
-fn too_large(step: u32, path: &str, limit: u64) -> Entry {
-    let reason = format!("file `{path}` is larger than {} MB", limit / (1024 * 1024));
-    Entry::Refused { step, reason }
-}
-
-fn empty_file() -> StoredFile {
-    StoredFile {
-        size: 0,
-        blake3: *blake3::hash(b"").as_bytes(),
-        parts: Vec::new(),
     }
 }

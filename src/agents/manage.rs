@@ -1,10 +1,11 @@
 //! What operators do with agents: let one finish and rest, take it out, bring it back, remove it, give it a new key.
 
 use super::error::AgentsError;
-use super::metrics;
 use super::model::{AgentRecord, EnrolmentRecord, ModeRecord};
-use super::store::{AGENTS, Agents, BY_NAME, ENROLMENTS};
+use super::store::{AGENTS, Agents, BY_NAME, ENROLMENTS, TROUBLES};
+use super::{history, metrics};
 use crate::accounts::{GlobalPermission, Principal, require_global};
+use crate::audit::{self, Entry};
 use crate::events;
 use crate::kit::{random_token, sha256};
 use crate::storage::WriteTxn;
@@ -38,12 +39,14 @@ impl Agents {
         let record = self.find(agent)?;
         let (now, by) = (self.clock.now(), principal.username.clone());
         let id = record.id;
+        let (actor, address) = (principal.actor(), principal.address());
         self.storage
             .write(move |wtxn| {
                 let mut agents = AGENTS.write(wtxn)?;
                 let mut record = agents
                     .get(&id)?
                     .ok_or_else(|| AgentsError::NotFound(id.to_string()))?;
+                let before = std::mem::take(&mut record.mode);
                 record.mode = ModeRecord {
                     mode,
                     reason: reason.clone().filter(|_| mode != AgentMode::Ready),
@@ -54,6 +57,17 @@ impl Agents {
                 drop(agents);
                 let event = Event::AgentModeChanged { agent: id, mode };
                 events::append(wtxn, now, None, &event)?;
+                let action = match mode {
+                    AgentMode::Ready => "agent.resumed",
+                    AgentMode::Draining => "agent.drained",
+                    AgentMode::Disabled => "agent.disabled",
+                };
+                let object = audit::object("agent", Some(&id), Some(&record.name));
+                let entry = Entry::done(actor.clone(), action, object)
+                    .from(address)
+                    .because(reason.as_deref())
+                    .change("mode", Some(&before.mode.as_str()), Some(&mode.as_str()));
+                audit::append(wtxn, now, &entry)?;
                 Ok::<_, AgentsError>(())
             })
             .await?;
@@ -74,6 +88,7 @@ impl Agents {
         let AgentRecord { id, name, .. } = self.find(agent)?;
         let now = self.clock.now();
         let why = format!("its agent `{name}` was removed");
+        let (actor, address) = (principal.actor(), principal.address());
         self.storage
             .write(move |wtxn| {
                 if !AGENTS.write(wtxn)?.remove(&id)? {
@@ -81,12 +96,18 @@ impl Agents {
                 }
                 BY_NAME.write(wtxn)?.remove(&name)?;
                 metrics::remove_all(wtxn, id)?;
+                history::remove(wtxn, id)?;
+                TROUBLES.write(wtxn)?.remove(&id)?;
                 events::append(wtxn, now, None, &Event::AgentRemoved { agent: id })?;
+                let object = audit::object("agent", Some(&id), Some(&name));
+                let entry = Entry::done(actor.clone(), "agent.removed", object).from(address);
+                audit::append(wtxn, now, &entry)?;
                 Ok(())
             })
             .await?;
         self.turn_out(id, &why).await?;
         self.metrics.forget(id);
+        self.forget_troubles(id);
         self.tell_queue()
     }
 
@@ -101,15 +122,17 @@ impl Agents {
         agent: &str,
     ) -> Result<NewEnrolment, AgentsError> {
         require_global(principal, GlobalPermission::NodesWrite)?;
-        let id = self.find(agent)?.id;
-        self.give_token(principal, Some(id)).await
+        let agent = self.find(agent)?;
+        self.give_token(principal, Some(agent), "agent.key_given")
+            .await
     }
 
     /// Stores a new enrolment token; only its hash is kept, and those that have ended go.
     pub(super) async fn give_token(
         &self,
         principal: &Principal,
-        agent: Option<AgentId>,
+        agent: Option<AgentRecord>,
+        action: &'static str,
     ) -> Result<NewEnrolment, AgentsError> {
         let token = random_token("th_enroll_");
         let hash = sha256(token.as_bytes());
@@ -118,8 +141,13 @@ impl Agents {
         let record = EnrolmentRecord {
             expires_at,
             made_by: principal.username.clone(),
-            agent,
+            agent: agent.as_ref().map(|agent| agent.id),
         };
+        let object = match &agent {
+            Some(agent) => audit::object("agent", Some(&agent.id), Some(&agent.name)),
+            None => audit::object("agent", None, None),
+        };
+        let entry = Entry::done(principal.actor(), action, object).from(principal.address());
         self.storage
             .write(move |wtxn| {
                 let mut enrolments = ENROLMENTS.write(wtxn)?;
@@ -134,6 +162,7 @@ impl Agents {
                     enrolments.remove(&hash)?;
                 }
                 enrolments.put(&hash, &record)?;
+                audit::append(wtxn, now, &entry)?;
                 Ok::<_, AgentsError>(())
             })
             .await?;

@@ -31,7 +31,7 @@ const ANSWER_MAX: usize = 1_000;
 
 /// Samples in their order.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct StoredSamples {
+pub(super) struct StoredSamples {
     samples: Vec<HostSample>,
 }
 impl Record for StoredSamples {}
@@ -41,8 +41,8 @@ impl Record for StoredSamples {}
 pub(super) struct Metrics(Mutex<HashMap<AgentId, Vec<HostSample>>>);
 
 impl Metrics {
-    /// Takes a sample of an agent's machine; one that comes too early or says the impossible is left out.
-    pub(super) fn note(&self, agent: AgentId, time: Timestamp, metrics: HostMetrics) {
+    /// Takes a sample of an agent's machine; one that comes too early or says the impossible is left out. Says whether it is possible.
+    pub(super) fn note(&self, agent: AgentId, time: Timestamp, metrics: HostMetrics) -> bool {
         let possible = metrics.cpu_percent <= 100
             && metrics.memory_used <= metrics.memory_total
             && metrics.disk_free <= metrics.disk_total;
@@ -54,6 +54,7 @@ impl Metrics {
         if possible && !early && waiting.len() < WAITING_MAX {
             waiting.push(HostSample { time, metrics });
         }
+        possible
     }
 
     fn waiting(&self, agent: AgentId) -> Vec<HostSample> {
@@ -208,7 +209,7 @@ mod tests {
         };
         metrics.note(agent, Timestamp(0), sample(1));
         metrics.note(agent, Timestamp(4_999), sample(2));
-        metrics.note(agent, Timestamp(5_000), sample(101));
+        assert!(!metrics.note(agent, Timestamp(5_000), sample(101)));
         metrics.note(agent, Timestamp(6_000), sample(3));
         assert_eq!(cpu(), [1, 3]);
         // A clock that was set back does not silence an agent.

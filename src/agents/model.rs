@@ -69,6 +69,47 @@ pub(super) struct EnrolmentRecord {
 }
 impl Record for EnrolmentRecord {}
 
+/// An agent's connections, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredConnections {
+    pub all: Vec<StoredConnection>,
+}
+impl Record for StoredConnections {}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredConnection {
+    /// Counts up for each agent.
+    pub number: u64,
+    /// Which start of the server took it: one that another start left open ended with that.
+    pub boot: u64,
+    pub from: Timestamp,
+    /// Absent while it is open, and when the server was killed before its end.
+    pub until: Option<Timestamp>,
+    pub address: Option<String>,
+    pub version: String,
+    /// Why it ended; absent while it is open.
+    pub ended: Option<String>,
+}
+
+/// What went wrong with an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredTroubles {
+    /// By kind; there are few kinds.
+    pub refusals: Vec<StoredRefusal>,
+    pub last_error: Option<(Timestamp, String)>,
+}
+impl Record for StoredTroubles {}
+
+/// What was refused of an agent, of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredRefusal {
+    pub kind: String,
+    pub count: u64,
+    pub last_at: Timestamp,
+    pub last_reason: String,
+}
+
 /// Letters, digits, `.`, `_`, `-`; 1 to 100 characters.
 pub(super) fn check_name(what: &str, text: &str) -> Result<(), AgentsError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

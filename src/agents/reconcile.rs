@@ -1,7 +1,7 @@
 //! Leases of agents that are gone: the pass that gives them up.
 //!
 //! Only monotonic time decides, and only time in which the server could have heard of an end: a jump of the wall clock, a server that was
-//! away or an agent that was away cost nobody a build.
+//! away or read-only, or an agent that was away cost nobody a build.
 
 use super::error::AgentsError;
 use super::store::Agents;
@@ -58,6 +58,11 @@ impl Reconcile {
         for held in leases {
             match self.judge(held).await {
                 Ok(is_lost) => given_up += usize::from(is_lost),
+                Err(AgentsError::Builds(error)) if error.is_read_only() => {
+                    // The server could not have taken anybody's word: its agents get their whole time again.
+                    self.watch.lock().began = None;
+                    return Err(error.into());
+                }
                 Err(error) => {
                     let number = held.number;
                     tracing::warn!(

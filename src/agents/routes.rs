@@ -2,12 +2,14 @@
 
 use super::store::Agents;
 use crate::accounts::{Caller, GlobalPermission, Principal, require_global};
-use crate::web::{ApiError, ApiResult, Json, Path, Query};
-use axum::extract::State;
+use crate::web::{ApiError, ApiResult, Json, Path, Peer, Query};
+use axum::Extension;
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use testhide_protocol::api::{
-    Agent, AgentMode, ChangeAgent, Enroll, Enrolled, HostSample, NewEnrolment, Page, Problem,
+    Agent, AgentDetails, AgentMode, ChangeAgent, Enroll, Enrolled, HostSample, NewEnrolment, Page,
+    Problem,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -77,18 +79,21 @@ async fn new_enrolment(
 )]
 async fn enroll(
     State(agents): State<Agents>,
+    peer: Option<Extension<ConnectInfo<Peer>>>,
     Json(request): Json<Enroll>,
 ) -> ApiResult<(StatusCode, Json<Enrolled>)> {
-    let agent_id = agents.enroll(request).await?;
+    let address = peer.map(|Extension(ConnectInfo(Peer(peer)))| peer.ip());
+    let agent_id = agents.enroll(request, address).await?;
     Ok((StatusCode::CREATED, Json(Enrolled { agent_id })))
 }
 
-/// Shows one agent, with the builds it runs in projects that the caller may see.
+/// Shows one agent with its past: its connections, and what was refused of it. Of its builds it names those in projects that the caller may
+/// see.
 #[utoipa::path(
     get, path = "/agents/{agent}", tag = "agents", security(("bearer" = [])),
     params(("agent" = String, Path, description = "name or id")),
     responses(
-        (status = 200, description = "the agent", body = Agent),
+        (status = 200, description = "the agent", body = AgentDetails),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "no such agent", body = Problem, content_type = "application/problem+json"),
     )
@@ -97,9 +102,9 @@ async fn show_agent(
     State(agents): State<Agents>,
     Caller(principal): Caller,
     Path(agent): Path<String>,
-) -> ApiResult<Json<Agent>> {
+) -> ApiResult<Json<AgentDetails>> {
     require_global(&principal, GlobalPermission::NodesRead)?;
-    Ok(Json(agents.show(&principal.visible_projects(), &agent)?))
+    Ok(Json(agents.details(&principal.visible_projects(), &agent)?))
 }
 
 /// How far back samples go when nobody says.

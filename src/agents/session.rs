@@ -5,19 +5,22 @@
 
 use super::connect::{Connected, Turned};
 use super::incoming::{self, Incoming};
+use super::refusal::{Breach, RefusalKind};
 use super::store::Agents;
 use super::working::Working;
-use crate::kit::{random_bytes, to_hex};
-use axum::Router;
-use axum::extract::State;
+use crate::kit::{Bucket, Rate, random_bytes, to_hex};
+use crate::web::{ApiError, Peer};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::response::Response;
+use axum::extract::{ConnectInfo, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use std::net::IpAddr;
 use std::time::Duration;
 use testhide_protocol::wire::{MAX_CHUNK_WIRE, PROTOCOL_VERSION, ServerMessage};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Seconds between heartbeats, both ways.
@@ -41,6 +44,12 @@ const WAITING: Duration = Duration::from_secs(1);
 /// Milliseconds after which agents come back when the server ends in order.
 const COME_BACK_MS: u64 = 500;
 
+/// Frames of a connection that are no journal: heartbeats come every 5 s, declines once a build. Journals are held back by the disk instead.
+const CONTROL: Rate = Rate {
+    burst: 50,
+    per_second: 2.0,
+};
+
 /// The agents' door: `/ws/agent`.
 pub fn socket_routes(agents: Agents) -> Router {
     Router::new()
@@ -48,7 +57,19 @@ pub fn socket_routes(agents: Agents) -> Router {
         .with_state(agents)
 }
 
-async fn upgrade(State(agents): State<Agents>, upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(
+    State(agents): State<Agents>,
+    peer: Option<Extension<ConnectInfo<Peer>>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let address = peer.map(|Extension(ConnectInfo(Peer(peer)))| peer.ip());
+    let Some(place) = agents.door.knock(address) else {
+        let text = "too many connections at once";
+        let breach = Breach::new(RefusalKind::OverRate, text);
+        agents.refused_stranger(address, &breach).await;
+        let error = ApiError::new(429, "over_rate", text).retry_after(2);
+        return error.into_response();
+    };
     let limit = MAX_CHUNK_WIRE + 64 * 1024;
     upgrade
         .max_message_size(limit)
@@ -57,21 +78,29 @@ async fn upgrade(State(agents): State<Agents>, upgrade: WebSocketUpgrade) -> Res
             let tasks = agents.tasks.clone();
             let (done, ended) = tokio::sync::oneshot::channel::<()>();
             tasks.spawn(async move {
-                serve(agents, socket).await;
+                serve(agents, socket, address, place).await;
                 drop(done);
             });
             drop(ended.await);
         })
 }
 
-async fn serve(agents: Agents, socket: WebSocket) {
+async fn serve(
+    agents: Agents,
+    socket: WebSocket,
+    address: Option<IpAddr>,
+    place: OwnedSemaphorePermit,
+) {
     let (mut sink, mut stream) = socket.split();
     let kick = agents.tasks.stopping().child_token();
-    let connected = match introduce(&agents, &mut sink, &mut stream, kick.clone()).await {
+    let introduced = introduce(&agents, &mut sink, &mut stream, address, kick.clone()).await;
+    drop(place);
+    let connected = match introduced {
         Ok(Some(connected)) => connected,
         Ok(None) => return,
         Err(turned) => {
             tracing::info!("agent turned away: {} ({})", turned.reason, turned.code);
+            count(&agents, &turned, address).await;
             refuse(&mut sink, turned).await;
             return;
         }
@@ -87,13 +116,17 @@ async fn serve(agents: Agents, socket: WebSocket) {
         end = working.run(frames) => end,
         () = kick.cancelled() => End::Kicked,
     };
-    match &end {
+    let why = match end {
         End::Gone(reason) => {
             tracing::info!(agent.id = %connected.agent, "agent `{}` is gone: {reason}", connected.name);
+            reason
         }
-        End::Turned(turned) => {
+        End::Turned(mut turned) => {
             tracing::warn!(agent.id = %connected.agent, "agent `{}` is turned away: {}", connected.name, turned.reason);
+            turned.peer = Some(connected.peer());
+            count(&agents, &turned, address).await;
             refuse(&mut sink, turned.clone()).await;
+            format!("turned away: {}", turned.reason)
         }
         End::Kicked => {
             let message = ServerMessage::GoAway {
@@ -101,9 +134,26 @@ async fn serve(agents: Agents, socket: WebSocket) {
             };
             drop(send(&mut sink, &message).await);
             drop(sink.close().await);
+            "the server ended it".to_owned()
         }
+    };
+    agents.disconnect(&connected, &why).await;
+}
+
+/// Counts what was refused of an agent, or of somebody who is none.
+async fn count(agents: &Agents, turned: &Turned, address: Option<IpAddr>) {
+    match (turned.refusal, &turned.peer) {
+        (Some(kind), Some(peer)) => {
+            let breach = Breach::new(kind, turned.reason.clone());
+            agents.refused(peer, &breach).await;
+        }
+        (Some(kind), None) => {
+            let breach = Breach::new(kind, turned.reason.clone());
+            agents.refused_stranger(address, &breach).await;
+        }
+        (None, Some(peer)) => agents.note_error(peer.agent, &turned.reason),
+        (None, None) => {}
     }
-    agents.disconnect(connected.agent, connected.session).await;
 }
 
 /// How a session ended.
@@ -123,6 +173,7 @@ async fn introduce(
     agents: &Agents,
     sink: &mut Sink,
     stream: &mut SplitStream<WebSocket>,
+    address: Option<IpAddr>,
     kick: CancellationToken,
 ) -> Result<Option<Connected>, Turned> {
     let nonce = to_hex(&random_bytes::<32>());
@@ -140,20 +191,21 @@ async fn introduce(
         Ok(Some(Ok(_))) => {
             return Err(Turned::for_good(
                 "hello_expected",
+                RefusalKind::NoHello,
                 "the first frame must be `hello`",
             ));
         }
         Ok(Some(Err(_)) | None) | Err(_) => return Ok(None),
     };
-    let hello =
-        incoming::message(&text).map_err(|reason| Turned::for_good("hello_expected", reason))?;
-    let connected = agents.connect(&nonce, hello, kick).await?;
+    let hello = incoming::message(&text)
+        .map_err(|breach| Turned::for_good("hello_expected", breach.kind, breach.reason))?;
+    let connected = agents.connect(&nonce, hello, address, kick).await?;
     let welcome = ServerMessage::Welcome {
         heartbeat_seconds: HEARTBEAT_SECONDS,
         resume: connected.resumed.resume.clone(),
     };
     if send(sink, &welcome).await.is_err() {
-        agents.disconnect(connected.agent, connected.session).await;
+        agents.disconnect(&connected, "it was gone already").await;
         return Ok(None);
     }
     Ok(Some(connected))
@@ -165,6 +217,7 @@ async fn read(
     mut stream: SplitStream<WebSocket>,
     to_work: mpsc::Sender<Incoming>,
 ) -> End {
+    let mut control = Bucket::new(CONTROL, agents.clock.monotonic());
     loop {
         let frame = match tokio::time::timeout(SILENCE, stream.next()).await {
             Err(_) => return End::Gone(format!("silent for {} s", SILENCE.as_secs())),
@@ -174,24 +227,37 @@ async fn read(
         };
         agents.live.heard(connected.agent);
         let incoming = match frame {
-            Message::Binary(bytes) => incoming::binary(bytes),
-            Message::Text(text) => incoming::text(&text),
-            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Binary(bytes) => incoming::binary(bytes).map(Some),
+            Message::Text(text) => incoming::text(&text).map(Some),
+            Message::Ping(_) | Message::Pong(_) => Ok(None),
             Message::Close(_) => return End::Gone("it closed the connection".to_owned()),
         };
+        let is_control = matches!(
+            incoming,
+            Ok(None | Some(Incoming::Heartbeat(_) | Incoming::Declined { .. }))
+        );
+        if is_control && !control.take(agents.clock.monotonic()) {
+            let reason = "it sends more heartbeats and answers than it can have reason for";
+            let breach = Breach::new(RefusalKind::OverRate, reason);
+            return End::Turned(Turned::broken(breach));
+        }
         match incoming {
-            Ok(Incoming::Heartbeat(metrics)) => {
-                if let Some(metrics) = metrics {
-                    let now = agents.clock.now();
-                    agents.metrics.note(connected.agent, now, metrics);
+            Ok(None) => {}
+            Ok(Some(Incoming::Heartbeat(metrics))) => {
+                let now = agents.clock.now();
+                let note = |metrics| agents.metrics.note(connected.agent, now, metrics);
+                if metrics.is_some_and(|metrics| !note(metrics)) {
+                    let reason = "its machine cannot be as it says";
+                    let breach = Breach::new(RefusalKind::BadMetrics, reason);
+                    agents.refused(&connected.peer(), &breach).await;
                 }
             }
-            Ok(incoming) => {
+            Ok(Some(incoming)) => {
                 if !hand_over(agents, connected, &to_work, incoming).await {
                     return End::Gone("its session ended".to_owned());
                 }
             }
-            Err(reason) => return End::Turned(Turned::for_now("protocol", reason)),
+            Err(breach) => return End::Turned(Turned::broken(breach)),
         }
     }
 }

@@ -1,23 +1,32 @@
 //! Tables of agents and the handle to them.
 
+use super::door::Door;
 use super::error::AgentsError;
 use super::live::Live;
 use super::metrics::{METRICS, Metrics};
-use super::model::{AgentRecord, EnrolmentRecord};
+use super::model::{AgentRecord, EnrolmentRecord, StoredConnections, StoredTroubles};
+use super::refusal::Troubles;
 use crate::accounts::Visible;
+use crate::audit::Audit;
 use crate::builds::{Builds, HeldLease};
-use crate::kit::{Clock, Tasks};
+use crate::kit::{Clock, Tasks, random_bytes};
 use crate::logs::Logs;
 use crate::reports::Reports;
 use crate::storage::{Storage, StorageError, Table, TableCheck, Volumes};
 use std::sync::Arc;
 use std::time::Duration;
 use testhide_protocol::AgentId;
-use testhide_protocol::api::{Agent, AgentLease};
+use testhide_protocol::api::{Agent, AgentDetails, AgentLease};
 
 pub(super) const AGENTS: Table<AgentId, AgentRecord> = Table::new("agents");
 pub(super) const BY_NAME: Table<String, [u8; 16]> = Table::new("agents_by_name");
 pub(super) const ENROLMENTS: Table<[u8; 32], EnrolmentRecord> = Table::new("agent_enrolments");
+
+/// The last connections of each agent.
+pub(super) const CONNECTIONS: Table<AgentId, StoredConnections> = Table::new("agent_connections");
+
+/// What went wrong with each agent.
+pub(super) const TROUBLES: Table<AgentId, StoredTroubles> = Table::new("agent_troubles");
 
 /// Every table of this slice, for `doctor`.
 pub const TABLES: &[TableCheck] = &[
@@ -25,6 +34,8 @@ pub const TABLES: &[TableCheck] = &[
     BY_NAME.check(),
     ENROLMENTS.check(),
     METRICS.check(),
+    CONNECTIONS.check(),
+    TROUBLES.check(),
 ];
 
 /// Silence after which an agent is suspect: three missed heartbeats.
@@ -42,6 +53,11 @@ pub struct Agents {
     pub(super) reports: Reports,
     pub(super) live: Arc<Live>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) audit: Audit,
+    pub(super) door: Arc<Door>,
+    pub(super) troubles: Arc<Troubles>,
+    /// Tells this start of the server from others.
+    pub(super) boot: u64,
     /// Largest file taken from an agent.
     pub(super) max_file_bytes: u64,
 }
@@ -61,9 +77,11 @@ impl Agents {
         builds: Builds,
         logs: Logs,
         reports: Reports,
+        audit: Audit,
         max_file_bytes: u64,
     ) -> Self {
         let live = Arc::new(Live::new(clock.clone()));
+        let door = Arc::new(Door::new(clock.clone()));
         Self {
             storage,
             volumes,
@@ -74,6 +92,10 @@ impl Agents {
             reports,
             live,
             metrics: Arc::default(),
+            audit,
+            door,
+            troubles: Arc::default(),
+            boot: u64::from_be_bytes(random_bytes()),
             max_file_bytes,
         }
     }
@@ -101,7 +123,7 @@ impl Agents {
             Ok::<_, StorageError>(all)
         })?;
         let show = |record: AgentRecord| self.shown(record, &leases);
-        Ok(records.into_iter().map(show).collect())
+        records.into_iter().map(show).collect()
     }
 
     /// One agent, by name or id, as in the list.
@@ -115,7 +137,21 @@ impl Agents {
         found.ok_or_else(|| AgentsError::NotFound(id.to_string()))
     }
 
-    fn shown(&self, record: AgentRecord, leases: &[HeldLease]) -> Agent {
+    /// One agent, by name or id, with its past.
+    ///
+    /// # Errors
+    /// [`AgentsError::NotFound`], failures of the store.
+    pub fn details(&self, visible: &Visible, agent: &str) -> Result<AgentDetails, AgentsError> {
+        let agent = self.show(visible, agent)?;
+        let (refusals, _) = self.troubles_of(agent.id)?;
+        Ok(AgentDetails {
+            connections: self.connections_of(agent.id)?,
+            refusals,
+            agent,
+        })
+    }
+
+    fn shown(&self, record: AgentRecord, leases: &[HeldLease]) -> Result<Agent, AgentsError> {
         let own = leases.iter().filter(|held| held.agent == record.id);
         let builds = own
             .map(|held| AgentLease {
@@ -124,7 +160,7 @@ impl Agents {
                 attempt: held.lease.attempt,
             })
             .collect();
-        Agent {
+        Ok(Agent {
             id: record.id,
             state: self.live.state(record.id).to_owned(),
             name: record.name,
@@ -140,6 +176,8 @@ impl Agents {
             mode_reason: record.mode.reason,
             mode_changed_by: Some(record.mode.by).filter(|by| !by.is_empty()),
             mode_changed_at: record.mode.changed_at,
-        }
+            address: self.address_of(record.id)?,
+            last_error: self.troubles_of(record.id)?.1,
+        })
     }
 }

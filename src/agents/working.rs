@@ -3,6 +3,8 @@
 use super::connect::{Connected, Turned};
 use super::incoming::Incoming;
 use super::journal::{Applied, Halt, Journals};
+use super::patience::patiently;
+use super::refusal::{Breach, RefusalKind};
 use super::session::{End, FRAMES};
 use super::store::Agents;
 use crate::builds::{AgentSlots, BuildsError, HeldLease};
@@ -48,7 +50,7 @@ impl Working {
             labels: connected.labels.clone(),
             capacity: connected.capacity,
         };
-        let journals = Journals::new(agents.clone(), connected.agent, connected.capacity);
+        let journals = Journals::new(agents.clone(), connected.peer(), connected.capacity);
         let holding = connected
             .resumed
             .resume
@@ -88,17 +90,17 @@ impl Working {
                     let reason = "the disk has no room for files; what waits is asked for again";
                     return End::Turned(Turned::for_now("store", reason));
                 }
-                _ = look.tick() => self.hand_out().await,
+                _ = look.tick() => self.hand_out().await.or_else(waits),
                 count = frames.recv_many(&mut gathered, FRAMES) => {
                     if count == 0 {
                         return End::Gone("it closed the connection".to_owned());
                     }
                     match self.apply(std::mem::take(&mut gathered)).await {
-                        Ok(()) if changes.has_rung() => self.hand_out().await,
+                        Ok(()) if changes.has_rung() => self.hand_out().await.or_else(waits),
                         outcome => outcome,
                     }
                 }
-                () = changes.rung() => self.hand_out().await,
+                () = changes.rung() => self.hand_out().await.or_else(waits),
             };
             if let Err(end) = outcome {
                 return end;
@@ -127,18 +129,18 @@ impl Working {
     }
 
     /// Gives the agent what it has room for, and tells it what to end.
-    async fn hand_out(&mut self) -> Result<(), End> {
+    async fn hand_out(&mut self) -> Result<(), Stop> {
         let (builds, agent) = (self.agents.builds.clone(), self.connected.agent);
-        for (lease, reason) in builds.cancels_for(agent).map_err(failed)? {
+        for (lease, reason) in builds.cancels_for(agent)? {
             if self.told.insert(lease) {
                 self.say(ServerMessage::Cancel { lease, reason }).await?;
             }
         }
-        for lease in builds.taken_from(agent, &self.holding).map_err(failed)? {
+        for lease in builds.taken_from(agent, &self.holding)? {
             let reason = "it was given up".to_owned();
             self.say(ServerMessage::Abandon { lease, reason }).await?;
         }
-        let held = builds.leases_of(agent).map_err(failed)?;
+        let held = builds.leases_of(agent)?;
         self.journals
             .hold(held.iter().map(|held| held.lease).collect());
         let (known, unknown): (Vec<HeldLease>, Vec<HeldLease>) = held
@@ -147,18 +149,22 @@ impl Working {
         self.holding = known.into_iter().map(|held| held.lease).collect();
         // An older session of this agent claimed these on its way out, and the agent never heard of them.
         for held in unknown {
-            if let Some(assignment) = builds.again(held).await.map_err(failed)? {
+            if let Some(assignment) = builds.again(held).await? {
                 self.assign(assignment).await?;
             }
         }
-        let agents = &self.agents;
-        let mode = agents
-            .mode(agent)
-            .map_err(|error| End::Turned(Turned::for_now("store", error.to_string())))?;
-        let may_take = mode.is_some_and(|mode| mode.mode == AgentMode::Ready);
+        let record = self.agents.record(agent).map_err(BuildsError::from)?;
+        let Some(record) = record.filter(|record| record.public_key == self.connected.key) else {
+            let reason = "it was removed, or has a new key";
+            return Err(Stop::Ends(End::Turned(Turned {
+                retry: false,
+                ..Turned::for_now("unknown_agent", reason)
+            })));
+        };
+        let may_take = record.mode.mode == AgentMode::Ready;
         while may_take
             && !self.declined
-            && let Some(assignment) = builds.claim(&self.slots).await.map_err(failed)?
+            && let Some(assignment) = builds.claim(&self.slots).await?
         {
             self.assign(assignment).await?;
         }
@@ -173,17 +179,24 @@ impl Working {
 
     /// The agent does not take a build: others may, and this session is given no more.
     async fn declined(&mut self, lease: Lease, reason: &str) -> Result<(), End> {
-        self.declined = true;
-        self.holding.retain(|own| *own != lease);
-        let builds = &self.agents.builds;
-        let held = builds.leases_of(self.connected.agent).map_err(failed)?;
+        let (builds, agent) = (&self.agents.builds, self.connected.agent);
+        let held = builds.leases_of(agent).map_err(failed)?;
         let Some(held) = held.into_iter().find(|held| held.lease == lease) else {
+            if !builds.was_given(agent, lease).map_err(failed)? {
+                let reason = "it declines what it was never given";
+                let breach = Breach::new(RefusalKind::ForeignLease, reason);
+                self.agents.refused(&self.connected.peer(), &breach).await;
+            }
             return Ok(());
         };
+        self.declined = true;
+        self.holding.retain(|own| *own != lease);
         let plain = reason.chars().filter(|c| !c.is_control());
         let reason: String = plain.take(200).collect();
         let words = format!("its agent declined it: {reason}");
-        builds.decline(held, words).await.map_err(failed)
+        self.agents.note_error(agent, &words);
+        let declining = || builds.decline(held, words.clone());
+        patiently(declining).await.map_err(failed)
     }
 
     async fn say(&self, message: ServerMessage) -> Result<(), End> {
@@ -202,13 +215,45 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
+/// Why handing out stopped.
+enum Stop {
+    /// The session ends.
+    Ends(End),
+    /// Nothing can be written now; what is to be handed out is looked at again later.
+    ReadOnly,
+}
+
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        Self::Ends(end)
+    }
+}
+
+impl From<BuildsError> for Stop {
+    fn from(error: BuildsError) -> Self {
+        if error.is_read_only() {
+            Self::ReadOnly
+        } else {
+            Self::Ends(failed(error))
+        }
+    }
+}
+
+fn waits(stop: Stop) -> Result<(), End> {
+    match stop {
+        Stop::Ends(end) => Err(end),
+        Stop::ReadOnly => Ok(()),
+    }
+}
+
 fn failed(error: BuildsError) -> End {
     halted(error.into())
 }
 
 fn halted(halt: Halt) -> End {
     match halt {
-        Halt::Protocol(reason) => End::Turned(Turned::for_now("protocol", reason)),
+        Halt::Breach(breach) => End::Turned(Turned::broken(breach)),
+        Halt::Failed(reason) => End::Turned(Turned::for_now("store", reason)),
         Halt::Storage(error) => End::Turned(Turned::for_now("store", error.to_string())),
     }
 }

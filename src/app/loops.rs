@@ -12,6 +12,9 @@ const MEND_EVERY: Duration = Duration::from_secs(1);
 /// How often samples of agents' machines are stored.
 const METRICS_EVERY: Duration = Duration::from_secs(60);
 
+/// How often refusals that were only counted are written down.
+const AUDIT_EVERY: Duration = Duration::from_secs(60);
+
 /// Starts everything that runs by itself; it ends with the tasks.
 pub(super) fn start(app: &App) {
     app.consumers.start(app.history.consumer(), &app.tasks);
@@ -29,6 +32,11 @@ pub(super) fn start(app: &App) {
     });
     mend_store(app);
     store_metrics(app);
+    let audit = app.audit.clone();
+    every(app, "audit", AUDIT_EVERY, move || {
+        let audit = audit.clone();
+        async move { audit.write_counts().await }
+    });
     let reconcile = app.reconcile.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {
         let reconcile = reconcile.clone();
@@ -61,6 +69,9 @@ fn store_metrics(app: &App) {
         async move {
             if let Err(error) = agents.store_metrics().await {
                 tracing::warn!("failed to store metrics of agents: {error}");
+            }
+            if let Err(error) = agents.store_troubles().await {
+                tracing::warn!("failed to store what went wrong with agents: {error}");
             }
         }
     });

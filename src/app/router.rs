@@ -30,6 +30,7 @@ pub fn router(app: &App) -> Router {
         .merge(analysis::routes(app.analysis.clone()))
         .merge(gates::routes(app.gates.clone()))
         .merge(feed::routes(app.feed.clone()))
+        .merge(feed::audit_routes(app.audit.clone()))
         .merge(backup::routes(app.clone()));
     let (api, description) = OpenApiRouter::with_openapi(documentation::openapi())
         .nest("/api/v3", api)

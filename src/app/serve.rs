@@ -3,8 +3,8 @@
 use super::loops;
 use super::router::router;
 use super::wire::App;
+use crate::web::{PatientListener, Peer};
 use anyhow::{Context, anyhow};
-use axum::serve::ListenerExt;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -38,13 +38,9 @@ pub fn serve(
     let address = listener
         .local_addr()
         .context("failed to read the listener's address")?;
-    let router = router(&app).into_make_service_with_connect_info::<SocketAddr>();
-    // Nagle's algorithm would hold an assignment back until the agent's kernel acknowledges the frame before it: 40 ms a build.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!("a connection keeps its delays: {error}");
-        }
-    });
+    let router = router(&app).into_make_service_with_connect_info::<Peer>();
+    let patience = app.logs.viewers().limits().patience;
+    let listener = PatientListener::new(listener, patience);
     loops::start(&app);
     let stopping = app.tasks.stopping();
     let running = app.clone();

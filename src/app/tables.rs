@@ -2,8 +2,8 @@
 
 use crate::storage::TableCheck;
 use crate::{
-    accounts, agents, analysis, artifacts, builds, events, gates, history, jobs, logs, projects,
-    reports,
+    accounts, agents, analysis, artifacts, audit, builds, events, gates, history, jobs, logs,
+    projects, reports,
 };
 
 /// How the rows of each table are read; for whoever looks at a directory as a whole.
@@ -11,6 +11,7 @@ use crate::{
 pub fn tables() -> Vec<TableCheck> {
     [
         events::TABLES,
+        audit::TABLES,
         accounts::TABLES,
         projects::TABLES,
         jobs::TABLES,

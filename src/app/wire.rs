@@ -4,6 +4,7 @@ use crate::accounts::Accounts;
 use crate::agents::{Agents, Reconcile};
 use crate::analysis::{Analysis, AnalysisSettings};
 use crate::artifacts::Artifacts;
+use crate::audit::Audit;
 use crate::builds::Builds;
 use crate::config::Settings;
 use crate::events::{Consumers, EventLog};
@@ -17,6 +18,7 @@ use crate::projects::Projects;
 use crate::reports::Reports;
 use crate::search::{Search, SearchParts};
 use crate::storage::{DiskGuard, Floors, OpenOptions, Storage, Volumes};
+use crate::web::{ViewerLimits, Viewers};
 use anyhow::Context;
 
 /// The server's parts, wired; clones share them.
@@ -36,6 +38,8 @@ pub struct App {
     pub log: EventLog,
     /// Its followers.
     pub consumers: Consumers,
+    /// The audit log.
+    pub audit: Audit,
     /// People.
     pub accounts: Accounts,
     /// Projects.
@@ -74,12 +78,18 @@ impl App {
     /// # Errors
     /// A directory that is held, newer or damaged; nothing was started.
     pub fn open(settings: &Settings, clock: Clock) -> anyhow::Result<Self> {
-        let floors = Floors {
-            soft_bytes: settings.soft_floor_bytes,
-            hard_bytes: settings.hard_floor_bytes,
-        };
-        let (storage, volumes, disk) =
-            OpenOptions::new(&settings.data_dir).floors(floors).open()?;
+        let disk = DiskGuard::new(settings.data_dir.clone(), floors(settings));
+        Self::open_on(settings, clock, disk)
+    }
+
+    /// As [`App::open`] with a disk guard of the caller's, for tests of a full disk.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub fn open_on(settings: &Settings, clock: Clock, disk: DiskGuard) -> anyhow::Result<Self> {
+        let (storage, volumes) = OpenOptions::new(&settings.data_dir)
+            .floors(floors(settings))
+            .open_with(&disk)?;
         let tasks = Tasks::new();
         let log = EventLog::new(storage.clone());
         let consumers = Consumers::new(storage.clone(), log.clone(), clock.clone());
@@ -87,6 +97,7 @@ impl App {
         let keys = settings.data_dir.join("keys");
         create_private_dir(&keys)
             .with_context(|| format!("failed to create `{}`", keys.display()))?;
+        let audit = Audit::new(storage.clone(), clock.clone());
         let accounts = Accounts::open(
             storage.clone(),
             clock.clone(),
@@ -98,7 +109,14 @@ impl App {
 
         let history = History::new(storage.clone());
         let aliases = Aliases::new(storage.clone(), clock.clone());
-        let logs = Logs::new(storage.clone(), volumes.clone());
+        let limits = ViewerLimits {
+            waiting: settings.max_viewers,
+            waiting_of_account: settings.max_viewers_of_account,
+            patience: settings.viewer_patience,
+            ..ViewerLimits::default()
+        };
+        let viewers = Viewers::new(limits, tasks.stopping());
+        let logs = Logs::with_viewers(storage.clone(), volumes.clone(), viewers.clone());
         let artifacts = Artifacts::new(storage.clone(), volumes.clone());
         let reports = Reports::new(storage.clone(), volumes.clone(), clock.clone());
         let builds = Builds::new(
@@ -118,6 +136,7 @@ impl App {
             builds.clone(),
             logs.clone(),
             reports.clone(),
+            audit.clone(),
             settings.max_file_bytes,
         );
         let reconcile = Reconcile::new(agents.clone(), settings.agent_lost_after);
@@ -160,6 +179,7 @@ impl App {
             consumers.clone(),
             accounts.clone(),
             tasks.clone(),
+            viewers,
         );
         Ok(Self {
             clock,
@@ -169,6 +189,7 @@ impl App {
             disk,
             log,
             consumers,
+            audit,
             accounts,
             projects,
             jobs,
@@ -194,5 +215,12 @@ impl App {
         } = self;
         volumes.close().await;
         storage.close().await;
+    }
+}
+
+fn floors(settings: &Settings) -> Floors {
+    Floors {
+        soft_bytes: settings.soft_floor_bytes,
+        hard_bytes: settings.hard_floor_bytes,
     }
 }

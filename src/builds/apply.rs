@@ -1,5 +1,7 @@
 //! An agent's journal becomes facts: each record once, in order.
 
+use super::batch::{AppliedBatch, Entry, JournalBatch};
+use super::checks::{self, Fault};
 use super::error::BuildsError;
 use super::findings;
 use super::finish::end_attempt;
@@ -15,83 +17,30 @@ use crate::reports::{self, PreparedReport};
 use crate::storage::{StoredFile, WriteTxn};
 use std::sync::Arc;
 use testhide_protocol::api::{Event, StepState};
-use testhide_protocol::wire::{AttemptEnd, Lease, RecordBody};
+use testhide_protocol::wire::{AttemptEnd, RecordBody};
 use testhide_protocol::{AgentId, ArtifactId, Timestamp};
 
-/// Longest text that is kept of what an agent says in words.
-const MAX_WORDS: usize = 2000;
-
-/// One journal record, with its bulk bytes already on disk.
-#[derive(Debug, Clone)]
-pub enum Entry {
-    /// A stretch of the log.
-    Chunk(PlacedChunk),
-    /// A step or the end.
-    Body(RecordBody),
-    /// A report that was read.
-    Report {
-        /// It.
-        report: Arc<PreparedReport>,
-        /// Step that delivered it.
-        step: u32,
-        /// When its file was written, by the agent's clock.
-        modified_at: Option<Timestamp>,
-        /// Whether the agent put it together from what a killed reporter left.
-        partial: bool,
-    },
-    /// A report file that could not be read; the file is kept.
-    Unreadable {
-        /// Step that delivered it.
-        step: u32,
-        /// Its path.
-        path: String,
-        /// Its bytes.
-        file: StoredFile,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A file that is not kept. Its step fails, and the build does not pass.
-    Refused {
-        /// Step that delivered it.
-        step: u32,
-        /// Why, as a sentence that names the file.
-        reason: String,
-    },
-    /// A file to keep.
-    Artifact {
-        /// Its path, clean.
-        path: String,
-        /// Its bytes.
-        file: StoredFile,
-    },
-}
-
-/// Consecutive records of one attempt.
-#[derive(Debug, Clone)]
-pub struct JournalBatch {
-    /// Under which right.
-    pub lease: Lease,
-    /// Records with their place in the journal.
-    pub entries: Vec<(u64, Entry)>,
-}
-
 impl Builds {
-    /// Applies a batch in one transaction; answers the last record that is stored now. Records that are stored already are
+    /// Applies a batch in one transaction. Records that are stored already are
     /// left out, so a batch may come any number of times.
     ///
     /// # Errors
     /// [`BuildsError::LeaseGone`] when `agent` does not hold the lease, [`BuildsError::Journal`] when a record does not follow the
     /// one before; nothing of the batch is stored then.
-    pub async fn apply(&self, agent: AgentId, batch: JournalBatch) -> Result<u64, BuildsError> {
+    pub async fn apply(
+        &self,
+        agent: AgentId,
+        batch: JournalBatch,
+    ) -> Result<AppliedBatch, BuildsError> {
         let batch = Arc::new(batch);
         if !batch.needs_outlook() {
             let applied = self.apply_with(agent, batch, None).await?;
-            return applied.map(|(seq, _)| seq).ok_or(BuildsError::Raced);
+            return applied.ok_or(BuildsError::Raced);
         }
         let build = batch.lease.build;
         let turn = self.tallies.turn(build);
         let mut kept = turn.lock().await;
-        let (seq, ended) = loop {
+        let applied = loop {
             let (builds, before, looked_at) = (self.clone(), kept.take(), batch.clone());
             let looking = off_thread(move || builds.outlook(&looked_at, before));
             let (outlook, tally) = looking
@@ -104,11 +53,11 @@ impl Builds {
                 break applied;
             }
         };
-        if ended {
+        if applied.ended {
             self.tallies.forget(build);
             self.wake();
         }
-        Ok(seq)
+        Ok(applied)
     }
 
     /// Applies a batch; `None` when the build is not as `outlook` has seen it: nothing is stored then.
@@ -117,7 +66,7 @@ impl Builds {
         agent: AgentId,
         batch: Arc<JournalBatch>,
         outlook: Option<Arc<Outlook>>,
-    ) -> Result<Option<(u64, bool)>, BuildsError> {
+    ) -> Result<Option<AppliedBatch>, BuildsError> {
         let now = self.clock.now();
         self.storage
             .write(move |wtxn| apply_batch(wtxn, agent, &batch, outlook.as_deref(), now))
@@ -131,7 +80,7 @@ fn apply_batch(
     batch: &JournalBatch,
     outlook: Option<&Outlook>,
     now: Timestamp,
-) -> Result<Option<(u64, bool)>, BuildsError> {
+) -> Result<Option<AppliedBatch>, BuildsError> {
     let lease = batch.lease;
     let attempt = ATTEMPTS.read(wtxn)?.get(&(lease.build, lease.attempt))?;
     let Some(attempt) =
@@ -144,7 +93,11 @@ fn apply_batch(
     if held.is_none_or(|held| held.fence != lease.fence) {
         let known = attempt.ended_by_agent() && last <= attempt.journal_seq;
         return if known {
-            Ok(Some((attempt.journal_seq, false)))
+            Ok(Some(AppliedBatch {
+                seq: attempt.journal_seq,
+                doubts: Vec::new(),
+                ended: false,
+            }))
         } else {
             Err(BuildsError::LeaseGone("it ended"))
         };
@@ -160,6 +113,7 @@ fn apply_batch(
         record,
         attempt,
         appended: None,
+        doubts: Vec::new(),
         end: None,
     };
     let mut chunks = Vec::new();
@@ -169,9 +123,14 @@ fn apply_batch(
         }
         if *seq != applying.attempt.journal_seq + 1 || applying.end.is_some() {
             let reason = format!("it should be {}", applying.attempt.journal_seq + 1);
-            return Err(BuildsError::Journal { seq: *seq, reason });
+            return Err(BuildsError::Journal {
+                seq: *seq,
+                fault: Fault::Order,
+                reason,
+            });
         }
         if let Entry::Chunk(chunk) = entry {
+            applying.chunk(*seq, chunk.step())?;
             chunks.push(chunk.clone());
         } else {
             applying.append_log(&std::mem::take(&mut chunks))?;
@@ -191,6 +150,7 @@ struct Applying<'a> {
     record: BuildRecord,
     attempt: AttemptRecord,
     appended: Option<Appended>,
+    doubts: Vec<String>,
     end: Option<(AttemptEnd, Option<String>)>,
 }
 
@@ -214,28 +174,65 @@ impl Applying<'_> {
         match entry {
             Entry::Chunk(_) => Ok(()),
             Entry::Body(body) => self.body(seq, body),
-            Entry::Report { report, .. } => self.report(seq, report),
+            Entry::Refused { step, reason } => self.refuse_file(seq, *step, reason),
+            Entry::Report { step, .. }
+            | Entry::Unreadable { step, .. }
+            | Entry::Artifact { step, .. }
+                if self.attempt.files >= checks::MAX_FILES =>
+            {
+                let reason = format!("the attempt has more than {} files", checks::MAX_FILES);
+                self.refuse_file(seq, *step, &reason)
+            }
+            Entry::Report { report, step, .. } => {
+                self.file(seq, *step)?;
+                self.report(seq, report)
+            }
             Entry::Unreadable {
                 step,
                 path,
                 file,
                 reason,
             } => {
-                self.record.unreadable_reports += 1;
-                if let Some(step) = self.attempt.steps.get_mut(*step as usize) {
-                    step.message = Some(cut(format!("report `{path}` cannot be read: {reason}")));
-                }
-                self.keep(path.clone(), file.clone())
-            }
-            Entry::Refused { step, reason } => {
+                self.file(seq, *step)?;
                 self.record.unreadable_reports += 1;
                 self.step(seq, *step, |kept| {
-                    kept.state = StepState::Failed;
-                    kept.message.get_or_insert_with(|| cut(reason.clone()));
-                })
+                    let text = format!("report `{path}` cannot be read: {reason}");
+                    kept.message = Some(checks::words(&text));
+                })?;
+                self.keep(path.clone(), file.clone())
             }
-            Entry::Artifact { path, file } => self.keep(path.clone(), file.clone()),
+            Entry::Artifact { step, path, file } => {
+                self.file(seq, *step)?;
+                self.keep(path.clone(), file.clone())
+            }
         }
+    }
+
+    /// A stretch of the log came, said to be of `step`.
+    fn chunk(&self, seq: u64, step: u32) -> Result<(), BuildsError> {
+        if checks::is_step_of_log(step, &self.attempt.steps) {
+            return Ok(());
+        }
+        Err(BuildsError::Journal {
+            seq,
+            fault: Fault::Value,
+            reason: format!("there is no step {step}"),
+        })
+    }
+
+    /// A file of `step` comes to be kept.
+    fn file(&mut self, seq: u64, step: u32) -> Result<(), BuildsError> {
+        self.attempt.files += 1;
+        self.step(seq, step, |_| {})
+    }
+
+    /// A file is not kept: its step fails, and the build does not pass.
+    fn refuse_file(&mut self, seq: u64, step: u32, reason: &str) -> Result<(), BuildsError> {
+        self.record.unreadable_reports += 1;
+        self.step(seq, step, |kept| {
+            kept.state = StepState::Failed;
+            kept.message.get_or_insert_with(|| checks::words(reason));
+        })
     }
 
     /// Stores a report. One that is older than the attempt is kept as a file: it tells of another run.
@@ -273,16 +270,10 @@ impl Applying<'_> {
     }
 
     fn body(&mut self, seq: u64, body: &RecordBody) -> Result<(), BuildsError> {
+        checks::check(body, &self.attempt.steps)
+            .map_err(|(fault, reason)| BuildsError::Journal { seq, fault, reason })?;
         match body {
             RecordBody::SourceResolved { commit } => {
-                let plain =
-                    commit.len() <= 64 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-                if !plain {
-                    return Err(BuildsError::Journal {
-                        seq,
-                        reason: "the commit is not a hash".to_owned(),
-                    });
-                }
                 self.record.commit = Some(commit.clone());
                 Ok(())
             }
@@ -301,6 +292,9 @@ impl Applying<'_> {
                 duration_ms,
             } => {
                 let mut shown = *status;
+                let (duration_ms, doubt) =
+                    checks::believed_duration(*duration_ms, self.attempt.started_at, self.now);
+                self.doubts.extend(doubt);
                 self.step(seq, *step, |kept| {
                     // A refused file has failed the step already, whatever its agent thinks of it.
                     if kept.state == StepState::Failed && *status == StepState::Passed {
@@ -308,9 +302,9 @@ impl Applying<'_> {
                     }
                     kept.state = shown;
                     kept.exit_code = *exit_code;
-                    kept.duration_ms = Some(*duration_ms);
+                    kept.duration_ms = Some(duration_ms);
                     if let Some(message) = message {
-                        kept.message.get_or_insert_with(|| cut(message.clone()));
+                        kept.message.get_or_insert_with(|| checks::words(message));
                     }
                 })?;
                 self.step_event(*step, shown)
@@ -321,6 +315,7 @@ impl Applying<'_> {
             RecordBody::Unknown => Ok(()),
             RecordBody::File { .. } => Err(BuildsError::Journal {
                 seq,
+                fault: Fault::Order,
                 reason: "the file's bytes did not arrive".to_owned(),
             }),
             RecordBody::Ended {
@@ -331,9 +326,10 @@ impl Applying<'_> {
                 let stored = logs::head(self.wtxn, self.record.id, self.record.attempt)?.bytes;
                 if stored != *log_bytes {
                     let reason = format!("the log has {stored} bytes, its end says {log_bytes}");
-                    return Err(BuildsError::Journal { seq, reason });
+                    let fault = Fault::Log;
+                    return Err(BuildsError::Journal { seq, fault, reason });
                 }
-                self.end = Some((*end, message.clone().map(cut)));
+                self.end = Some((*end, message.as_deref().map(checks::words)));
                 Ok(())
             }
         }
@@ -352,6 +348,7 @@ impl Applying<'_> {
             }
             None => Err(BuildsError::Journal {
                 seq,
+                fault: Fault::Value,
                 reason: format!("there is no step {step}"),
             }),
         }
@@ -371,8 +368,8 @@ impl Applying<'_> {
         Ok(())
     }
 
-    /// Stores what the records changed; answers how far the journal is and whether the attempt ended.
-    fn finish(mut self) -> Result<(u64, bool), BuildsError> {
+    /// Stores what the records changed.
+    fn finish(mut self) -> Result<AppliedBatch, BuildsError> {
         if let Some(Appended { from, to, lines }) = self.appended {
             let (build, attempt) = (self.record.id, self.record.attempt);
             self.event(&Event::LogAppended {
@@ -383,8 +380,12 @@ impl Applying<'_> {
                 lines,
             })?;
         }
-        let seq = self.attempt.journal_seq;
-        self.attempt.ended_in_order = self.end.is_some();
+        let applied = AppliedBatch {
+            seq: self.attempt.journal_seq,
+            doubts: std::mem::take(&mut self.doubts),
+            ended: self.end.is_some(),
+        };
+        self.attempt.ended_in_order = applied.ended;
         ATTEMPTS
             .write(self.wtxn)?
             .put(&(self.record.id, self.record.attempt), &self.attempt)?;
@@ -393,7 +394,7 @@ impl Applying<'_> {
         }
         let Some((end, message)) = self.end else {
             save(self.wtxn, &self.record)?;
-            return Ok((seq, false));
+            return Ok(applied);
         };
         // Of an attempt that was broken off, nothing has to fit.
         if !matches!(end, AttemptEnd::Cancelled | AttemptEnd::Interrupted) {
@@ -410,14 +411,6 @@ impl Applying<'_> {
         });
         let fact = Fact::Ended { end, against };
         end_attempt(self.wtxn, &mut self.record, fact, reason, self.now)?;
-        Ok((seq, true))
-    }
-}
-
-fn cut(text: String) -> String {
-    if text.len() <= MAX_WORDS {
-        text
-    } else {
-        text.chars().take(MAX_WORDS / 4).collect()
+        Ok(applied)
     }
 }

@@ -115,6 +115,7 @@ fn give(
         ended_in_order: false,
         printed_records: 0,
         printed_failures: 0,
+        files: 0,
         steps: steps_of(&definition),
     };
     ATTEMPTS

@@ -1,5 +1,6 @@
 //! What can go wrong with builds.
 
+use super::checks::Fault;
 use super::lifecycle::IllegalMove;
 use crate::accounts::Refusal;
 use crate::artifacts::ArtifactsError;
@@ -58,6 +59,8 @@ pub enum BuildsError {
     Journal {
         /// Record.
         seq: u64,
+        /// What is wrong with it.
+        fault: Fault,
         /// Why.
         reason: String,
     },
@@ -94,6 +97,12 @@ pub enum BuildsError {
 }
 
 impl BuildsError {
+    /// Whether nothing can be written now, because the disk is full. What was asked for can be asked for again.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_read_only())
+    }
+
     /// A reading thread ended early.
     pub(super) fn panicked(error: &tokio::task::JoinError) -> Self {
         Self::Panicked(error.to_string())

@@ -9,7 +9,9 @@
 
 mod apply;
 mod baseline;
+mod batch;
 mod cancel;
+mod checks;
 mod claim;
 mod error;
 mod facts;
@@ -36,7 +38,8 @@ mod view;
 #[cfg(test)]
 mod rules_tests;
 
-pub use apply::{Entry, JournalBatch};
+pub use batch::{AppliedBatch, Entry, JournalBatch};
+pub use checks::Fault;
 pub use claim::AgentSlots;
 pub use error::BuildsError;
 pub use gate::set_gates;

@@ -166,6 +166,8 @@ pub(super) struct AttemptRecord {
     /// Records of printed failures, and how many failures these hold.
     pub printed_records: u32,
     pub printed_failures: u32,
+    /// Files that were kept of it.
+    pub files: u32,
     pub steps: Vec<StepRecord>,
 }
 impl Record for AttemptRecord {}

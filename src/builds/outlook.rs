@@ -1,8 +1,8 @@
 //! What is worked out before a transaction: counts, and what earlier builds had. It holds for one state of the build, which the
 //! transaction checks; when a report came in between, it is worked out anew.
 
-use super::apply::{Entry, JournalBatch};
 use super::baseline::Baseline;
+use super::batch::{Entry, JournalBatch};
 use super::error::BuildsError;
 use super::facts::ReportFacts;
 use super::model::{AttemptRecord, BuildRecord, StepRecord};

@@ -92,4 +92,14 @@ impl Builds {
         });
         Ok(own.map(|attempt| attempt.journal_seq))
     }
+    /// Whether `agent` was given this lease at some time: what it sends under it may be late, but is not made up.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn was_given(&self, agent: AgentId, lease: Lease) -> Result<bool, BuildsError> {
+        let attempt = self
+            .storage
+            .read(|rtxn| ATTEMPTS.read(rtxn)?.get(&(lease.build, lease.attempt)))?;
+        Ok(attempt.is_some_and(|attempt| attempt.agent == agent && attempt.fence == lease.fence))
+    }
 }

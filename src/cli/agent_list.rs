@@ -17,7 +17,7 @@ pub(super) async fn run(session: &Session) -> Result<(), CliError> {
 
 fn table(agents: &[Agent], theme: &Theme) -> Table {
     let mut table = Table::new(&[
-        "AGENT", "STATE", "BUSY", "~BUILDS", "~LABELS", "PLATFORM", "VERSION", "SEEN",
+        "AGENT", "STATE", "BUSY", "~BUILDS", "~LABELS", "PLATFORM", "VERSION", "SEEN", "ERROR",
     ]);
     for agent in agents {
         let (sign, colour) = match (agent.state.as_str(), theme.unicode) {
@@ -47,6 +47,12 @@ fn table(agents: &[Agent], theme: &Theme) -> Table {
                 .last_seen_at
                 .map_or_else(|| "never".to_owned(), |seen| age(theme.now, seen))
                 .into(),
+            match &agent.last_error {
+                Some(error) => {
+                    Cell::new(&format!("! {}", age(theme.now, error.time))).colour(Colour::Yellow)
+                }
+                None => Cell::from(""),
+            },
         ]);
     }
     table

@@ -41,7 +41,7 @@ pub(super) async fn get(session: &Session, args: &Get) -> Result<(), CliError> {
 }
 
 /// Writes a download to `path`, which holds its old content until all of the new is there and synced.
-async fn to_file(
+pub(super) async fn to_file(
     session: &Session,
     download: &mut Download,
     path: &Path,

@@ -20,6 +20,7 @@ fn backup(file: &Path, dir: &Path) -> Backup {
     Backup {
         file: file.to_owned(),
         data_dir: Some(dir.to_owned()),
+        salvage: false,
         no_verify: false,
         force: false,
     }

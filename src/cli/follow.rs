@@ -24,6 +24,8 @@ pub(in crate::cli) struct LogPlace {
     pub from: u64,
     /// Whether to go on until the build ends.
     pub follow: bool,
+    /// Whether the line that is being written is wanted, too.
+    pub running: bool,
 }
 
 impl LogPlace {
@@ -34,6 +36,7 @@ impl LogPlace {
             attempt: None,
             from: 1,
             follow: false,
+            running: false,
         }
     }
 
@@ -50,6 +53,8 @@ impl LogPlace {
 pub(in crate::cli) enum Heard<'a> {
     /// Lines, in order, each once.
     Lines(&'a [LogLine]),
+    /// The line that is being written, as it looks now; the next that is heard stands in its place.
+    Running(&'a LogLine),
     /// The lines after this belong to a later attempt, because the agent of the one before was lost.
     Attempt(u32),
     /// The connection broke; it is tried again.
@@ -73,6 +78,8 @@ pub(in crate::cli) async fn read_log(
         place,
         attempt: place.attempt,
         next: place.from.max(1),
+        known_bytes: 0,
+        running: None,
     };
     let mut line = Line {
         backoff,
@@ -84,14 +91,14 @@ pub(in crate::cli) async fn read_log(
             continue;
         };
         reader.attempt = Some(page.attempt);
-        reader.hand_on(&page, hear)?;
+        let has_grown = reader.hand_on(&page, hear)?;
         if reader.next <= page.total_lines && !page.lines.is_empty() {
             continue;
         }
         if !place.follow {
             return Ok(());
         }
-        if !page.complete && !page.lines.is_empty() {
+        if !page.complete && has_grown {
             continue;
         }
         let Some(build) = line.heal(reader.build().await, hear).await? else {
@@ -100,6 +107,7 @@ pub(in crate::cli) async fn read_log(
         if place.attempt.is_none() && build.attempt > page.attempt {
             reader.attempt = Some(build.attempt);
             reader.next = 1;
+            reader.known_bytes = 0;
             hear(Heard::Attempt(build.attempt))?;
         } else if page.complete && (place.attempt.is_some() || build.status.is_final()) {
             return Ok(());
@@ -126,6 +134,10 @@ struct Reader<'a> {
     attempt: Option<u32>,
     /// Number of the next line to hand on.
     next: u64,
+    /// Bytes that the log had when it was last looked at.
+    known_bytes: u64,
+    /// The line that was being written then.
+    running: Option<LogLine>,
 }
 
 impl Reader<'_> {
@@ -137,6 +149,9 @@ impl Reader<'_> {
             ("wait_seconds", wait.to_string()),
         ];
         query.extend(self.attempt.map(|attempt| ("attempt", attempt.to_string())));
+        if self.place.running && self.place.follow {
+            query.push(("known_bytes", self.known_bytes.to_string()));
+        }
         self.client
             .get(&["builds", &self.place.build, "log"], &query)
             .await
@@ -146,18 +161,32 @@ impl Reader<'_> {
         self.client.get(&["builds", &self.place.build], &[]).await
     }
 
+    /// Hands on what is new in a page; says whether the log has grown since the last.
     fn hand_on(
         &mut self,
         page: &LogPage,
         hear: &mut impl FnMut(Heard<'_>) -> Result<(), CliError>,
-    ) -> Result<(), CliError> {
+    ) -> Result<bool, CliError> {
         let new = page.lines.partition_point(|line| line.number < self.next);
         let lines = &page.lines[new..];
         if let Some(last) = lines.last() {
             hear(Heard::Lines(lines))?;
             self.next = last.number + 1;
+            self.running = None;
         }
-        Ok(())
+        let has_grown = !page.lines.is_empty() || page.total_bytes > self.known_bytes;
+        self.known_bytes = page.total_bytes;
+        let running = page
+            .running
+            .as_ref()
+            .filter(|line| line.number == self.next);
+        if self.place.running && running != self.running.as_ref() {
+            self.running = running.cloned();
+            if let Some(line) = running {
+                hear(Heard::Running(line))?;
+            }
+        }
+        Ok(has_grown)
     }
 }
 

@@ -35,6 +35,7 @@ fn page(attempt: u32, from: u64, to: u64, total: u64, complete: bool) -> String 
         build_id: BuildId::from_bytes([1; 16]),
         attempt,
         lines,
+        running: None,
         total_lines: total,
         total_bytes: 0,
         complete,
@@ -68,6 +69,7 @@ async fn follow(server: &TestServer, place: LogPlace) -> (Vec<String>, Result<()
     let mut hear = |what: Heard<'_>| {
         match what {
             Heard::Lines(lines) => heard.extend(lines.iter().map(|line| line.text.clone())),
+            Heard::Running(line) => heard.push(format!("running {}", line.text)),
             Heard::Attempt(attempt) => heard.push(format!("attempt {attempt}")),
             Heard::Broken(_) => heard.push("broken".to_owned()),
             Heard::Back => heard.push("back".to_owned()),
@@ -161,6 +163,59 @@ fn a_break_is_told_once_and_its_end_too() {
             "{asked:?}"
         );
     });
+}
+
+#[test]
+fn the_line_that_is_written_is_told_as_it_changes() {
+    runtime().block_on(async {
+        let server = TestServer::start(|line, number| {
+            if !line.contains("/log") {
+                return Answer::Json(200, build(BuildState::Passed, 1));
+            }
+            let known = parameter(line, "known_bytes");
+            let with_running = |from: u64, total: u64, text: &str, bytes: u64| {
+                let mut page: LogPage =
+                    serde_json::from_str(&page(1, from, total, total, false)).unwrap();
+                page.total_bytes = bytes;
+                page.running = Some(LogLine {
+                    number: total + 1,
+                    text: text.to_owned(),
+                    ..page_line()
+                });
+                Answer::Json(200, serde_json::to_string(&page).unwrap())
+            };
+            match number {
+                1 => with_running(1, 1, "10%", 5),
+                2 => {
+                    assert_eq!(known, Some(5));
+                    with_running(2, 1, "10%", 7)
+                }
+                _ if known == Some(7) => with_running(2, 1, "20%", 9),
+                _ => Answer::Json(200, page(1, 2, 2, 2, true)),
+            }
+        })
+        .await;
+        let place = LogPlace {
+            running: true,
+            ..LogPlace::new("421").following()
+        };
+        let (heard, result) = follow(&server, place).await;
+        result.unwrap();
+        assert_eq!(
+            heard,
+            [
+                "attempt 1 line 1",
+                "running 10%",
+                "running 20%",
+                "attempt 1 line 2"
+            ]
+        );
+    });
+}
+
+fn page_line() -> LogLine {
+    let page: LogPage = serde_json::from_str(&page(1, 1, 1, 1, true)).unwrap();
+    page.lines.into_iter().next().unwrap()
 }
 
 #[test]

@@ -9,9 +9,11 @@
 mod agent;
 mod agent_list;
 mod agent_manage;
+mod agent_show;
 mod agent_token;
 mod args;
 mod artifact;
+mod audit;
 mod backup;
 #[cfg(test)]
 mod backup_tests;

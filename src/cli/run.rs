@@ -1,16 +1,16 @@
 //! From arguments to an exit code.
 
 use super::args::{
-    AgentNoun, ArtifactCommand, BuildCommand, Cli, Command, FailureCommand, GateCommand,
-    JobCommand, ProjectCommand,
+    AgentNoun, ArtifactCommand, AuditCommand, BuildCommand, Cli, Command, FailureCommand,
+    GateCommand, JobCommand, ProjectCommand,
 };
 use super::args::{ReportCommand, TestCommand, TokenCommand, UserCommand};
 use super::error::{CliError, Exit};
 use super::session::Session;
 use super::test_alias;
 use super::{
-    agent, agent_list, agent_manage, agent_token, artifact, backup, build_artifacts, build_cancel,
-    build_compare, build_gates, build_list,
+    agent, agent_list, agent_manage, agent_show, agent_token, artifact, audit, backup,
+    build_artifacts, build_cancel, build_compare, build_gates, build_list,
 };
 use super::{
     build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, doctor, events,
@@ -99,7 +99,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Events(args) => events::run(session, &args).await,
         Command::Agent(AgentNoun::List) => agent_list::run(session).await,
         Command::Agent(AgentNoun::Token) => agent_token::run(session).await,
-        Command::Agent(AgentNoun::Show(args)) => agent_manage::show(session, &args).await,
+        Command::Agent(AgentNoun::Show(args)) => agent_show::run(session, &args).await,
         Command::Agent(AgentNoun::Metrics(args)) => agent_manage::metrics(session, &args).await,
         Command::Agent(AgentNoun::Drain(args)) => {
             agent_manage::change(session, args, "drain").await
@@ -114,6 +114,7 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Agent(AgentNoun::RotateKey(args)) => {
             agent_manage::rotate_key(session, &args).await
         }
+        Command::Audit(command) => return audited(session, command).await.map(ExitCode::from),
         Command::Backup(args) => backup::write(session, args).await,
         Command::Verify(args) => backup::verify(session, args).await,
         Command::Restore(args) => backup::restore(session, args).await,
@@ -123,6 +124,15 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::Version => version::run(session),
     };
     done.map(|()| Exit::Ok.into())
+}
+
+async fn audited(session: &Session, command: AuditCommand) -> Result<Exit, CliError> {
+    let done = match command {
+        AuditCommand::List(args) => audit::list(session, &args).await,
+        AuditCommand::Verify(args) => return audit::verify(session, &args).await,
+        AuditCommand::Export(args) => audit::export(session, &args).await,
+    };
+    done.map(|()| Exit::Ok)
 }
 
 async fn report(session: &Session, command: ReportCommand) -> Result<Exit, CliError> {

@@ -14,6 +14,8 @@ pub(in crate::cli) enum Answer {
     Json(u16, String),
     /// As much of a good answer as these bytes, and then the end of the connection.
     Cut(String, usize),
+    /// As [`Answer::Cut`], counted in bytes of the body, which is a part of a file when the request asked for one.
+    Part(String, usize),
     /// The end of the connection without a byte.
     Drop,
 }
@@ -28,6 +30,13 @@ pub(in crate::cli) struct TestServer {
 impl TestServer {
     /// A server that answers each request by what `script` says about its first line and number.
     pub(in crate::cli) async fn start(
+        script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_with_headers(move |head, number| script(first_line(head), number)).await
+    }
+
+    /// As [`TestServer::start`], for answers that depend on headers: `script` is given the whole head of the request, its headers in small letters.
+    pub(in crate::cli) async fn start_with_headers(
         script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
     ) -> Self {
         install_crypto();
@@ -81,6 +90,12 @@ pub(in crate::cli) fn install_crypto() {
     ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
 }
 
+/// Method and path of a request.
+fn first_line(head: &str) -> &str {
+    let line = head.lines().next().unwrap_or_default();
+    line.trim_end_matches(" HTTP/1.1")
+}
+
 /// One request, one answer, one connection.
 async fn serve(
     mut stream: TcpStream,
@@ -96,12 +111,15 @@ async fn serve(
         }
     }
     let text = String::from_utf8_lossy(&request).into_owned();
-    let line = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(" HTTP/1.1")
-        .to_owned();
+    let line = first_line(&text).to_owned();
+    let head: String = text
+        .split_inclusive('\n')
+        .enumerate()
+        .map(|(place, line)| match place {
+            0 => line.to_owned(),
+            _ => line.to_ascii_lowercase(),
+        })
+        .collect();
     let number = {
         let mut asked = asked.lock().await;
         asked.push(line.clone());
@@ -113,9 +131,15 @@ async fn serve(
             body.len()
         )
     };
-    let bytes = match script(&line, number) {
+    let bytes = match script(&head, number) {
         Answer::Json(status, body) => whole(status, &body).into_bytes(),
         Answer::Cut(body, bytes) => whole(200, &body).into_bytes()[..bytes].to_vec(),
+        Answer::Part(body, bytes) => {
+            let status = if head.contains("\nrange: ") { 206 } else { 200 };
+            let mut answer = whole(status, &body).into_bytes();
+            answer.truncate((answer.len() - body.len()).saturating_add(bytes));
+            answer
+        }
         Answer::Drop => Vec::new(),
     };
     // The client may be gone.

@@ -29,6 +29,12 @@ pub struct Settings {
     pub soft_floor_bytes: u64,
     /// Free disk below which the server is read-only.
     pub hard_floor_bytes: u64,
+    /// Long polls and live sockets at once.
+    pub max_viewers: usize,
+    /// Of one account.
+    pub max_viewers_of_account: usize,
+    /// How long a reader may take nothing.
+    pub viewer_patience: Duration,
     /// Verbose log.
     pub debug: bool,
     /// Name a cause for failures.
@@ -81,6 +87,9 @@ impl Settings {
             max_file_bytes: get("max_file_mb").at_least(1)?.saturating_mul(MB),
             soft_floor_bytes: get("soft_floor_mb").at_least(0)?.saturating_mul(MB),
             hard_floor_bytes: get("hard_floor_mb").at_least(0)?.saturating_mul(MB),
+            max_viewers: get("max_viewers").count()?,
+            max_viewers_of_account: get("max_viewers_of_account").count()?,
+            viewer_patience: Duration::from_secs(get("viewer_patience_seconds").at_least(1)?),
             debug: get("debug").flag()?,
             root_cause: get("ai_root_cause").flag()? && ai,
             flakiness: get("ai_flakiness").flag()? && ai,
@@ -160,6 +169,10 @@ impl Value<'_> {
         } else {
             Ok(number)
         }
+    }
+
+    fn count(&self) -> Result<usize, ConfigError> {
+        Ok(usize::try_from(self.at_least(1)?).unwrap_or(usize::MAX))
     }
 
     fn flag(&self) -> Result<bool, ConfigError> {

@@ -80,6 +80,24 @@ pub(super) const KNOWN: &[Known] = &[
         "256",
         "free disk below which the server is read-only",
     ),
+    plain(
+        "max_viewers",
+        "TESTHIDE_MAX_VIEWERS",
+        "4096",
+        "long polls and live sockets at once; more are answered 503",
+    ),
+    plain(
+        "max_viewers_of_account",
+        "TESTHIDE_MAX_VIEWERS_OF_ACCOUNT",
+        "1024",
+        "long polls and live sockets of one account; more are answered 429",
+    ),
+    plain(
+        "viewer_patience_seconds",
+        "TESTHIDE_VIEWER_PATIENCE_SEC",
+        "20",
+        "a reader that takes nothing for this long is dropped, and goes on from where it was",
+    ),
     plain("debug", "DEBUG", "false", "verbose log"),
     plain(
         "ai_enabled",

@@ -2,11 +2,11 @@
 
 use super::consume::{CURSORS, PARKED};
 use super::model::StoredEvent;
-use crate::storage::{Storage, StorageError, Table, TableCheck, Transaction, WriteTxn};
+use crate::storage::{Storage, StorageError, Table, TableCheck, Transaction, Watched, WriteTxn};
+use std::sync::Arc;
 use std::time::Duration;
 use testhide_protocol::api::{Event, EventRecord};
 use testhide_protocol::{ProjectId, Timestamp};
-use tokio::sync::watch;
 
 pub(super) const EVENTS: Table<u64, StoredEvent> = Table::new("events");
 
@@ -42,15 +42,18 @@ pub fn append(
 #[derive(Clone)]
 pub struct EventLog {
     storage: Storage,
-    commits: watch::Receiver<u64>,
+    /// The last number, for those who wait for the next.
+    newest: Arc<Watched<u64>>,
 }
 
 impl EventLog {
     /// The log in `storage`.
     #[must_use]
     pub fn new(storage: Storage) -> Self {
-        let commits = storage.commits();
-        Self { storage, commits }
+        Self {
+            storage,
+            newest: Arc::default(),
+        }
     }
 
     /// Sequence number of the last event; 0 when there is none.
@@ -95,19 +98,12 @@ impl EventLog {
     /// # Errors
     /// Failures of the store, and [`StorageError::Closing`] when the writer has ended.
     pub async fn wait_after(&self, seq: u64, patience: Duration) -> Result<(), StorageError> {
-        let mut commits = self.commits.clone();
-        let waiting = async {
-            loop {
-                commits.borrow_and_update();
-                if self.last()? > seq {
-                    return Ok(());
-                }
-                commits.changed().await.map_err(|_| StorageError::Closing)?;
-            }
-        };
+        let waiting = self
+            .newest
+            .until(&self.storage, last_of, |last| *last > seq);
         tokio::time::timeout(patience, waiting)
             .await
-            .unwrap_or(Ok(()))
+            .map_or(Ok(()), |found| found.map(drop))
     }
 }
 

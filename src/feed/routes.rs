@@ -1,8 +1,12 @@
 //! The HTTP of the feed: events, and how those stand that follow them inside the server.
 
+mod audit;
+
+pub use audit::audit_routes;
+
 use super::visible::Feed;
 use crate::accounts::{Caller, GlobalPermission, require_global};
-use crate::web::{ApiError, ApiResult, Json, Path, Query};
+use crate::web::{ApiError, ApiResult, Json, Path, Query, Turn};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -45,6 +49,8 @@ struct EventsQuery {
         (status = 200, description = "a page of events", body = Page<EventRecord>),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "invalid query", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "too many waiting requests of this account", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "too many waiting requests", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn list_events(
@@ -60,6 +66,14 @@ async fn list_events(
         ));
     }
     let patience = Duration::from_secs(query.wait_seconds.unwrap_or(0).min(MAX_WAIT_SECONDS));
+    let _seat = if patience.is_zero() {
+        feed.viewers.turn(Turn::Page).await;
+        None
+    } else {
+        let seat = feed.viewers.wait_seat(principal.user)?;
+        feed.viewers.turn(Turn::Feed).await;
+        Some(seat)
+    };
     let heard = feed
         .hear(&principal, query.after.unwrap_or(0), limit, patience)
         .await?;

@@ -4,6 +4,7 @@ use crate::accounts::{Accounts, Principal, Visible};
 use crate::events::{Consumers, EventLog};
 use crate::kit::Tasks;
 use crate::storage::StorageError;
+use crate::web::{Turn, Viewers};
 use std::time::Duration;
 use testhide_protocol::api::{Event, EventRecord};
 
@@ -17,6 +18,7 @@ pub struct Feed {
     pub(super) consumers: Consumers,
     pub(super) accounts: Accounts,
     pub(super) tasks: Tasks,
+    pub(super) viewers: Viewers,
 }
 
 /// Events that a caller may hear of, and how far the log was read for them.
@@ -29,12 +31,19 @@ pub(super) struct Heard {
 impl Feed {
     /// The feed of `log`.
     #[must_use]
-    pub fn new(log: EventLog, consumers: Consumers, accounts: Accounts, tasks: Tasks) -> Self {
+    pub fn new(
+        log: EventLog,
+        consumers: Consumers,
+        accounts: Accounts,
+        tasks: Tasks,
+        viewers: Viewers,
+    ) -> Self {
         Self {
             log,
             consumers,
             accounts,
             tasks,
+            viewers,
         }
     }
 
@@ -63,6 +72,7 @@ impl Feed {
                 () = stopping.cancelled() => return Ok(heard),
                 woken = self.log.wait_after(from, patience) => woken?,
             }
+            self.viewers.turn(Turn::Feed).await;
         }
     }
 

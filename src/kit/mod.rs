@@ -1,12 +1,14 @@
-//! Small tools that know nothing of testhide: clock, tasks, randomness, files.
+//! Small tools that know nothing of testhide: clock, tasks, randomness, files, rates.
 
 mod bell;
+mod bucket;
 mod clock;
 mod file;
 mod random;
 mod task;
 
 pub use bell::{Bell, Hearing};
+pub use bucket::{Bucket, Rate};
 pub use clock::Clock;
 pub use file::{create_private_dir, read_secret, write_atomic, write_atomic_with, write_secret};
 pub use random::{constant_time_eq, random_bytes, random_token, sha256, to_hex};

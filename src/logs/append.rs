@@ -21,6 +21,12 @@ impl PlacedChunk {
     pub fn offset(&self) -> u64 {
         self.chunk.offset
     }
+
+    /// Step that wrote it, as its agent says.
+    #[must_use]
+    pub fn step(&self) -> u32 {
+        self.chunk.step
+    }
 }
 
 impl Logs {

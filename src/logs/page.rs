@@ -1,23 +1,27 @@
 //! Reading lines: any range by number, and waiting for those to come.
 
 use super::error::LogsError;
-use super::line::{LineEnd, pieces};
+use super::lines::Lines;
 use super::model::{LogHead, StoredChunk};
+use super::shared::{Pages, Readers};
 use super::store::{CHUNKS, head};
 use crate::storage::{ReadTxn, Storage, StorageError, Volumes};
-use std::time::Duration;
-use testhide_protocol::api::{LogLine, LogPage, Stream};
+use crate::web::Viewers;
+use std::sync::Arc;
+use testhide_protocol::api::{LogPage, Stream};
 use testhide_protocol::wire::decompress_chunk;
 use testhide_protocol::{BuildId, Timestamp};
-
-/// Bytes of text after which a page ends early.
-const MAX_PAGE: usize = 4 * 1024 * 1024;
 
 /// The logs; clones share them.
 #[derive(Clone)]
 pub struct Logs {
     pub(super) storage: Storage,
     pub(super) volumes: Volumes,
+    pub(super) viewers: Viewers,
+    /// Who reads which log at the moment.
+    pub(super) readers: Arc<Readers>,
+    /// Pages that were asked for lately.
+    pub(super) pages: Arc<Pages>,
 }
 
 /// One chunk's text with what is needed to name its lines; what the search scans.
@@ -38,10 +42,28 @@ pub struct Block {
 }
 
 impl Logs {
-    /// The logs in `storage` and `volumes`.
+    /// The logs in `storage` and `volumes`, with viewers of their own.
     #[must_use]
     pub fn new(storage: Storage, volumes: Volumes) -> Self {
-        Self { storage, volumes }
+        Self::with_viewers(storage, volumes, Viewers::default())
+    }
+
+    /// The logs in `storage` and `volumes`; `viewers` read them.
+    #[must_use]
+    pub fn with_viewers(storage: Storage, volumes: Volumes, viewers: Viewers) -> Self {
+        Self {
+            storage,
+            volumes,
+            viewers,
+            readers: Arc::default(),
+            pages: Arc::default(),
+        }
+    }
+
+    /// Everybody who looks at the server.
+    #[must_use]
+    pub fn viewers(&self) -> &Viewers {
+        &self.viewers
     }
 
     /// How far an attempt's log is.
@@ -52,7 +74,8 @@ impl Logs {
         self.storage.read(|rtxn| head(rtxn, build, attempt))
     }
 
-    /// Up to `limit` lines from line `from` on. A page also ends after 4 MiB of text, and holds at least one line when there is one.
+    /// Up to `limit` lines from line `from` on, and the line that is being written when the page reaches it. A page also ends after 1 MiB of
+    /// text, and holds at least one line when there is one.
     ///
     /// # Errors
     /// [`LogsError::LineZero`], damaged chunks, failures of the store.
@@ -80,42 +103,22 @@ impl Logs {
                     }
                 }
             }
+            let reaches_the_end = !lines.is_full() && ended_before <= head.ended;
+            let running = if reaches_the_end {
+                self.running_line(rtxn, build, attempt, &head)?
+            } else {
+                None
+            };
             Ok(LogPage {
                 build_id: build,
                 attempt,
+                lines: lines.finish(),
+                running,
                 total_lines: head.lines(),
                 total_bytes: head.bytes,
                 complete: head.complete,
-                lines: lines.finish(),
             })
         })
-    }
-
-    /// Returns once the log has line `line`, is complete, or `patience` is over.
-    ///
-    /// # Errors
-    /// Failures of the store.
-    pub async fn wait_for_line(
-        &self,
-        build: BuildId,
-        attempt: u32,
-        line: u64,
-        patience: Duration,
-    ) -> Result<(), StorageError> {
-        let mut commits = self.storage.commits();
-        let waiting = async {
-            loop {
-                commits.borrow_and_update();
-                let head = self.head(build, attempt)?;
-                if head.complete || head.lines() >= line {
-                    return Ok(());
-                }
-                commits.changed().await.map_err(|_| StorageError::Closing)?;
-            }
-        };
-        tokio::time::timeout(patience, waiting)
-            .await
-            .unwrap_or(Ok(()))
     }
 
     /// The chunk at `offset`, or `None` when no chunk begins there.
@@ -212,109 +215,4 @@ impl Logs {
             .transpose()?
             .map_or(0, |((_, _, offset), _)| offset))
     }
-}
-
-/// Collects lines out of consecutive chunks.
-struct Lines {
-    from: u64,
-    limit: usize,
-    /// Whether a last line without its end is a line: it may still grow otherwise.
-    complete: bool,
-    done: Vec<LogLine>,
-    text_bytes: usize,
-    open: Option<OpenLine>,
-}
-
-struct OpenLine {
-    number: u64,
-    step: u32,
-    stream: Stream,
-    time: Timestamp,
-    text: Vec<u8>,
-}
-
-impl Lines {
-    fn new(from: u64, limit: usize, complete: bool) -> Self {
-        Self {
-            from,
-            limit,
-            complete,
-            done: Vec::new(),
-            text_bytes: 0,
-            open: None,
-        }
-    }
-
-    fn full(&self) -> bool {
-        self.done.len() >= self.limit || (self.text_bytes >= MAX_PAGE && !self.done.is_empty())
-    }
-
-    /// Takes a chunk; says whether the page is full.
-    fn feed(&mut self, chunk: &StoredChunk, raw: &[u8]) -> bool {
-        let mut number = chunk.lines_before + 1;
-        for piece in pieces(raw, chunk.open_before as usize) {
-            if self.full() {
-                break;
-            }
-            if number >= self.from {
-                let line = self.open.get_or_insert_with(|| OpenLine {
-                    number,
-                    step: chunk.step,
-                    stream: stream_at(&chunk.segments, piece.start),
-                    time: chunk.time,
-                    text: Vec::new(),
-                });
-                line.text.extend_from_slice(piece.text);
-                if piece.end != LineEnd::Open {
-                    self.close(piece.end == LineEnd::Cut);
-                }
-            }
-            number += u64::from(piece.end != LineEnd::Open);
-        }
-        self.full()
-    }
-
-    fn close(&mut self, continued: bool) {
-        if let Some(mut line) = self.open.take() {
-            if !continued && line.text.last() == Some(&b'\r') {
-                line.text.pop();
-            }
-            self.text_bytes += line.text.len();
-            let OpenLine {
-                number,
-                step,
-                stream,
-                time,
-                text,
-            } = line;
-            let text = String::from_utf8_lossy(&text).into_owned();
-            self.done.push(LogLine {
-                number,
-                step,
-                stream,
-                time,
-                text,
-                continued,
-            });
-        }
-    }
-
-    fn finish(mut self) -> Vec<LogLine> {
-        if self.complete && !self.full() {
-            self.close(false);
-        }
-        self.done
-    }
-}
-
-/// Stream of the byte at `at` of a chunk.
-pub(super) fn stream_at(segments: &[(Stream, u32)], at: usize) -> Stream {
-    let mut end = 0;
-    for (stream, length) in segments {
-        end += *length as usize;
-        if at < end {
-            return *stream;
-        }
-    }
-    Stream::Stdout
 }

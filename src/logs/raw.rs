@@ -1,8 +1,9 @@
-//! Reading a whole log as its bytes were written.
+//! Reading a log, or a part of it, as its bytes were written.
 
 use super::error::LogsError;
 use super::page::Logs;
 use super::store::CHUNKS;
+use std::ops::Range;
 use testhide_protocol::BuildId;
 
 /// A cursor over the raw bytes of an attempt's log; holds one chunk at a time.
@@ -15,31 +16,16 @@ pub struct RawLog {
 }
 
 impl RawLog {
-    /// The log as it is now; what is appended later is not read.
-    ///
-    /// # Errors
-    /// Failures of the store.
-    pub fn new(logs: Logs, build: BuildId, attempt: u32) -> Result<Self, LogsError> {
-        let end = logs.head(build, attempt)?.bytes;
-        Ok(Self {
+    /// The bytes in `range` of the log; what is appended later is not read.
+    #[must_use]
+    pub fn new(logs: Logs, build: BuildId, attempt: u32, range: Range<u64>) -> Self {
+        Self {
             logs,
             build,
             attempt,
-            next: 0,
-            end,
-        })
-    }
-
-    /// Bytes of the whole log.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.end
-    }
-
-    /// Whether the log has no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.end == 0
+            next: range.start,
+            end: range.end,
+        }
     }
 
     /// The next bytes; `None` at the end. Blocks for a disk read.
@@ -50,20 +36,29 @@ impl RawLog {
         if self.next >= self.end {
             return Ok(None);
         }
-        let key = (self.build, self.attempt, self.next);
-        let raw = self.logs.storage.read(|rtxn| {
-            let Some(chunk) = CHUNKS.read(rtxn)?.get(&key)? else {
+        let log = (self.build, self.attempt);
+        let found = self.logs.storage.read(|rtxn| {
+            let table = CHUNKS.read(rtxn)?;
+            let mut rows = table.prefix_up_to(&log, &(log.0, log.1, self.next))?;
+            let Some(((_, _, offset), chunk)) = rows.next_back().transpose()? else {
                 return Ok(None);
             };
-            self.logs.raw_of(self.next, &chunk).map(Some)
+            let raw = self.logs.raw_of(offset, &chunk)?;
+            Ok::<_, LogsError>(Some((offset, raw)))
         })?;
-        let Some(raw) = raw else {
+        let place = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let part = found.and_then(|(offset, mut raw)| {
+            raw.truncate(place(self.end - offset));
+            let before = place(self.next - offset);
+            (before < raw.len()).then(|| raw.split_off(before))
+        });
+        let Some(part) = part else {
             return Err(LogsError::Gap {
                 stored: self.next,
                 offset: self.end,
             });
         };
-        self.next += raw.len() as u64;
-        Ok(Some(raw))
+        self.next += part.len() as u64;
+        Ok(Some(part))
     }
 }

@@ -3,7 +3,7 @@
 //! The last of them may end in a later chunk: then the block goes on there. So each line belongs to exactly one block, and a
 //! block can be read again at any time from its chunk's offset alone.
 
-use crate::logs::{Block, LineEnd, Logs, LogsError, pieces};
+use crate::logs::{Block, LineEnd, Logs, LogsError, pieces, shown};
 use std::borrow::Cow;
 use testhide_protocol::api::Stream;
 use testhide_protocol::{BuildId, Timestamp};
@@ -148,12 +148,21 @@ impl LogBlock {
         }
     }
 
-    /// The block's text; empty when no line begins in the chunk. Invalid UTF-8 is replaced.
+    /// The block's text as it is shown: a line that was written over itself is found by what it said last. Empty when no line begins in the
+    /// chunk. Invalid UTF-8 is replaced.
     pub(super) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.raw)
+        if !self.raw.contains(&b'\r') {
+            return String::from_utf8_lossy(&self.raw);
+        }
+        let mut text = Vec::with_capacity(self.raw.len());
+        for piece in pieces(&self.raw, 0) {
+            text.extend_from_slice(shown(piece.text));
+            text.extend((piece.end != LineEnd::Open).then_some(b'\n'));
+        }
+        Cow::Owned(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// The lines in order, without their ends.
+    /// The lines in order, as they are shown.
     pub(super) fn lines(&self) -> impl Iterator<Item = BlockLine<'_>> {
         let mut streams = StreamWalk {
             segments: &self.segments,
@@ -162,16 +171,10 @@ impl LogBlock {
         };
         (self.first_line..)
             .zip(pieces(&self.raw, 0))
-            .map(move |(number, piece)| {
-                let text = match piece.end {
-                    LineEnd::Cut => piece.text,
-                    _ => piece.text.strip_suffix(b"\r").unwrap_or(piece.text),
-                };
-                BlockLine {
-                    number,
-                    stream: streams.at(self.skipped + piece.start),
-                    text: String::from_utf8_lossy(text),
-                }
+            .map(move |(number, piece)| BlockLine {
+                number,
+                stream: streams.at(self.skipped + piece.start),
+                text: String::from_utf8_lossy(shown(piece.text)),
             })
     }
 }

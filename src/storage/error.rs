@@ -94,6 +94,12 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether nothing can be written now, because the disk is full or failed. The same write may be taken later.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::ReadOnly { .. } | Self::Unavailable { .. })
+    }
+
     pub(super) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

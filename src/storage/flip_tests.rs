@@ -165,7 +165,7 @@ fn flip_many(files: &Files, whole: &Content, flips: u64, seed: u64, killed: bool
         let mut damaged = files.clone();
         let bytes = damaged.get_mut(&path).unwrap();
         // Half of them where things are dense: a file's first pages.
-        let end = if dice.roll() % 2 == 0 {
+        let end = if dice.roll().is_multiple_of(2) {
             bytes.len()
         } else {
             bytes.len().min(200_000)
@@ -195,7 +195,7 @@ fn flip_many(files: &Files, whole: &Content, flips: u64, seed: u64, killed: bool
                 tally.harmless += 1;
             }
         }
-        if !found.whole && flip % 3 == 0 {
+        if !found.whole && flip.is_multiple_of(3) {
             match exported(&damaged, whole, &what) {
                 Ok(rows) => {
                     tally.exported += 1;

@@ -134,7 +134,7 @@ fn full_after(writes: u64) -> Option<u64> {
     drop((other, others));
     // With room, on its own; with too little, at any write of the attempt, everything stays as it is.
     let mend = || runtime.block_on(async { storage.mend().await.and(volumes.mend().await) });
-    for little in (0..if writes % 7 == 0 { 40 } else { 0 }).step_by(3) {
+    for little in (0..if writes.is_multiple_of(7) { 40 } else { 0 }).step_by(3) {
         disk.set_room(Room::For(little));
         drop(mend());
         check_whole(&storage, &volumes, &format!("{what}, mended with {little}"));

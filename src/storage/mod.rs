@@ -28,6 +28,7 @@ mod table;
 mod thread;
 mod upgrade;
 mod volumes;
+mod watched;
 mod writer;
 #[cfg(test)]
 mod writer_tests;
@@ -44,3 +45,4 @@ pub(crate) use memory::{Dice, MemoryDisk, Room};
 pub use open::{FORMAT_VERSION, OpenOptions};
 pub use table::{Rows, Table, TableHandle, Transaction};
 pub use volumes::{VolumeRef, Volumes};
+pub use watched::Watched;

@@ -28,7 +28,7 @@ fn number_from(name: &str, default: usize) -> usize {
 
 /// Bytes that belong to a number: a hash of it, long enough for several pages now and then.
 fn bytes_of(number: u64) -> Vec<u8> {
-    let len = if number % 7 == 0 {
+    let len = if number.is_multiple_of(7) {
         9_000
     } else {
         300 + number as usize % 900
@@ -61,11 +61,13 @@ async fn write_one(
         count.put(&0, &number)?;
         let mut rows = ROWS.write(wtxn)?;
         rows.put(&number, &bytes_of(number))?;
+        let mut places = PLACES.write(wtxn)?;
         if number > KEPT {
             rows.remove(&(number - KEPT))?;
+            places.remove(&(number - KEPT))?;
         }
         if let Some(place) = &place {
-            PLACES.write(wtxn)?.put(&number, place)?;
+            places.put(&number, place)?;
         }
         Ok::<_, StorageError>(number)
     });

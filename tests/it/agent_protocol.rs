@@ -1,178 +1,20 @@
 //! What the server does with an agent that says something unusual: the protocol, frame by frame, without an agent's program.
 
-use crate::support::{Case, TestServer, job_with_script, junit};
-use futures_util::{SinkExt, StreamExt};
+use crate::support::{Case, RawAgent, TestServer, ended, job_with_script, junit, passed, started};
 use serde_json::json;
-use std::time::Duration;
-use testhide_agent::AgentKey;
+use testhide_protocol::BuildId;
 use testhide_protocol::api::{
     Agent, Build, BuildState, FindingKind, Page, StepState, Test, TestRun,
 };
 use testhide_protocol::wire::{
-    AgentMessage, Assignment, AttemptEnd, FileKind, Frame, Lease, PROTOCOL_VERSION, PrintedFailure,
-    RecordBody, Resume, ServerMessage, challenge_text,
+    AgentMessage, FileKind, Lease, PrintedFailure, RecordBody, Resume, ServerMessage,
 };
-use testhide_protocol::{AgentId, BuildId, Timestamp};
-use tokio_tungstenite::tungstenite::Message;
-
-/// How long an answer may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// An enrolled agent that only speaks.
-struct Speaker {
-    id: AgentId,
-    key: AgentKey,
-    url: String,
-}
-
-type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
-
-/// A connection of it.
-struct Line(Socket);
-
-impl Speaker {
-    async fn enrol(server: &TestServer, name: &str) -> Self {
-        let key = AgentKey::load_or_create(&server.path(&format!("{name}.key"))).expect("a key");
-        Self {
-            id: server.enrol(name, &key).await,
-            key,
-            url: format!("{}/ws/agent", server.root.base().replace("http", "ws")),
-        }
-    }
-
-    async fn connect(&self, holding: Vec<Lease>) -> (Line, Vec<Resume>) {
-        let (socket, _) = tokio_tungstenite::connect_async(&self.url)
-            .await
-            .expect("a connection");
-        let mut line = Line(socket);
-        let ServerMessage::Challenge { nonce, .. } = line.hear().await else {
-            panic!("the server begins with a challenge")
-        };
-        let hello = AgentMessage::Hello {
-            protocol: PROTOCOL_VERSION,
-            agent: self.id,
-            signature: self.key.sign_hex(&challenge_text(&nonce, self.id)),
-            version: "test".into(),
-            platform: "test".into(),
-            labels: vec![],
-            capacity: 2,
-            holding,
-        };
-        line.say(&hello).await;
-        match line.hear().await {
-            ServerMessage::Welcome { resume, .. } => (line, resume),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-impl Line {
-    async fn say(&mut self, message: &AgentMessage) {
-        let text = serde_json::to_string(message).expect("JSON");
-        self.0.send(Message::text(text)).await.expect("it is sent");
-    }
-
-    async fn record(&mut self, lease: Lease, seq: u64, body: RecordBody) {
-        self.say(&AgentMessage::Record { lease, seq, body }).await;
-    }
-
-    /// The parts of a file and its record.
-    async fn file(&mut self, lease: Lease, seq: u64, kind: FileKind, path: &str, bytes: &[u8]) {
-        let file = u32::try_from(seq).expect("few records");
-        let mut offset = 0;
-        for part in bytes.chunks(128 * 1024) {
-            let data = bytes::Bytes::copy_from_slice(part);
-            let frame = Frame::File {
-                lease,
-                file,
-                offset,
-                data,
-            };
-            self.0
-                .send(Message::binary(frame.encode()))
-                .await
-                .expect("it is sent");
-            offset += part.len() as u64;
-        }
-        let body = RecordBody::File {
-            file,
-            kind,
-            step: 0,
-            path: path.to_owned(),
-            size: offset,
-            modified_at: None,
-            partial: false,
-        };
-        self.record(lease, seq, body).await;
-    }
-
-    /// The next message that is no heartbeat.
-    async fn hear(&mut self) -> ServerMessage {
-        let heard = async {
-            loop {
-                if let Message::Text(text) = self.0.next().await.expect("open").expect("a frame") {
-                    match serde_json::from_str(&text).expect("a message") {
-                        ServerMessage::Heartbeat { .. } => {}
-                        message => return message,
-                    }
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, heard)
-            .await
-            .expect("the server answers")
-    }
-
-    async fn assigned(&mut self) -> Assignment {
-        match self.hear().await {
-            ServerMessage::Assign { assignment } => *assignment,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Hears until everything up to `seq` is stored.
-    async fn stored(&mut self, lease: Lease, wanted: u64) {
-        loop {
-            match self.hear().await {
-                ServerMessage::Ack { lease: own, seq } if own == lease && seq >= wanted => return,
-                ServerMessage::Ack { .. } => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-}
-
-fn started(step: u32) -> RecordBody {
-    RecordBody::StepStarted {
-        step,
-        time: Timestamp(0),
-    }
-}
-
-fn passed(step: u32) -> RecordBody {
-    RecordBody::StepFinished {
-        step,
-        status: StepState::Passed,
-        exit_code: Some(0),
-        message: None,
-        duration_ms: 1,
-    }
-}
-
-fn ended() -> RecordBody {
-    RecordBody::Ended {
-        end: AttemptEnd::Passed,
-        message: None,
-        log_bytes: 0,
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_declined_build_waits_untouched_for_another_agent() {
     let server = TestServer::start().await;
     let job = server.job("waits", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "stopping").await;
+    let speaker = RawAgent::enrol(&server, "stopping").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     for _ in 0..4 {
         server.trigger(&job, json!({})).await;
@@ -208,7 +50,7 @@ async fn a_declined_build_waits_untouched_for_another_agent() {
 async fn a_file_that_cannot_be_kept_fails_its_step_and_the_journal_goes_on() {
     let server = TestServer::start_with(&[("CLIENT_MAX_SIZE_MB", "1")]).await;
     let job = server.job("large", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "large").await;
+    let speaker = RawAgent::enrol(&server, "large").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     let large = vec![b'x'; 1024 * 1024 + 1];
     let files: [(&str, &[u8], &str); 2] = [
@@ -246,7 +88,7 @@ async fn a_file_that_cannot_be_kept_fails_its_step_and_the_journal_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_taken_under_a_lease_that_is_not_held() {
     let server = TestServer::start().await;
-    let speaker = Speaker::enrol(&server, "stranger").await;
+    let speaker = RawAgent::enrol(&server, "stranger").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     let lease = Lease {
         build: BuildId::generate(),
@@ -265,7 +107,7 @@ async fn nothing_is_taken_under_a_lease_that_is_not_held() {
 async fn an_agent_that_comes_back_hears_whether_its_end_is_stored() {
     let server = TestServer::start().await;
     let job = server.job("short", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -296,7 +138,7 @@ async fn an_agent_that_comes_back_hears_whether_its_end_is_stored() {
 async fn a_report_carries_the_commit_that_was_checked_out_just_before() {
     let server = TestServer::start().await;
     let job = server.job("commits", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -326,7 +168,7 @@ async fn a_report_carries_the_commit_that_was_checked_out_just_before() {
 async fn agents_show_only_builds_that_the_caller_may_see() {
     let server = TestServer::start().await;
     let job = server.job("hidden", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     line.assigned().await;
@@ -343,7 +185,7 @@ async fn agents_show_only_builds_that_the_caller_may_see() {
 async fn a_record_that_comes_twice_counts_once() {
     let server = TestServer::start().await;
     let job = server.job("twice", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "stutters").await;
+    let speaker = RawAgent::enrol(&server, "stutters").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
@@ -365,14 +207,13 @@ async fn a_record_that_comes_twice_counts_once() {
 async fn a_record_of_a_newer_agent_takes_its_place_and_changes_nothing() {
     let server = TestServer::start().await;
     let job = server.job("newer", job_with_script("true")).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;
     let invented = json!({"type": "record", "lease": lease, "seq": 1,
         "body": {"record": "invented_later", "step": 7, "list": [{"a": null}]}});
-    let frame = Message::text(invented.to_string());
-    line.0.send(frame).await.expect("it is sent");
+    line.text(&invented.to_string()).await;
     line.stored(lease, 1).await;
     for (seq, body) in [(2, started(0)), (3, passed(0)), (4, ended())] {
         line.record(lease, seq, body).await;
@@ -389,7 +230,7 @@ async fn an_agent_that_calls_a_contradiction_passed_is_not_believed() {
         "post_steps": [{"type": "test_provider", "provider": "junit", "path": "*.xml"}],
     });
     let job = server.job("liar", definition).await;
-    let speaker = Speaker::enrol(&server, "one").await;
+    let speaker = RawAgent::enrol(&server, "one").await;
     let (mut line, _) = speaker.connect(vec![]).await;
     server.trigger(&job, json!({})).await;
     let lease = line.assigned().await.lease;

@@ -1,10 +1,10 @@
 //! Everything that can happen to the terminal, and everything it can ask for. Both lists are closed.
 
 use testhide_protocol::api::{
-    Agent, Build, BuildVerdicts, EventRecord, FailureVerdict, LogPage, Page, SearchAnswer,
-    TestResult,
+    Agent, AgentDetails, Build, BuildVerdicts, EventRecord, FailureVerdict, LogPage, Page,
+    SearchAnswer, TestResult,
 };
-use testhide_protocol::{JobId, ResultId, Timestamp};
+use testhide_protocol::{AgentId, JobId, ResultId, Timestamp};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -74,8 +74,11 @@ pub(crate) enum LogPurpose {
     Show,
     /// To be looked through for the next match.
     Find,
-    /// The tail: the server waits until there is something.
-    Follow,
+    /// The tail: the server waits until there is a line, or more than this many bytes.
+    Follow {
+        /// Bytes of the log as it was last seen.
+        known_bytes: u64,
+    },
 }
 
 /// The server's answer, or in words why there is none.
@@ -110,6 +113,7 @@ pub(crate) enum Answer {
         answer: Answered<SearchAnswer>,
     },
     Agents(Answered<Vec<Agent>>),
+    Agent(Answered<Box<AgentDetails>>),
     Cancelled {
         number: u64,
         outcome: Answered<()>,
@@ -141,6 +145,7 @@ pub(crate) enum Effect {
         cursor: Option<String>,
     },
     LoadAgents,
+    LoadAgent(AgentId),
     Cancel(u64),
     Trigger(Retrigger),
     Quit,

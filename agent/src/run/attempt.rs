@@ -7,13 +7,16 @@ use std::time::{Duration, Instant as Monotonic};
 use testhide_protocol::api::{Step, StepState};
 use testhide_protocol::wire::{Assignment, AttemptEnd, RecordBody};
 
+use super::confine::{Confinement, Home};
 use super::leftovers::end_leftovers;
 use super::log::Log;
-use super::source::{self, SourceError};
+use super::source::{self, Checkout, SourceError};
 use super::steps::{self, Outcome, StepContext};
 use super::stop::{Stop, StopSignal};
 use super::workspace::{Workspace, Workspaces};
 use crate::clock::{self, Deadline, WorkClock};
+use crate::guard;
+use crate::machine::MachineRules;
 use crate::spool::{JournalWriter, Patience, SpoolDir};
 
 /// How long post steps may take once the build is over (cancelled, or out of time).
@@ -29,6 +32,10 @@ pub(crate) struct Attempt {
     pub(crate) git_limit: Duration,
     /// What its time limits are measured by.
     pub(crate) clock: WorkClock,
+    /// What the machine's owner allows.
+    pub(crate) machine: MachineRules,
+    /// Who else lives in this process.
+    pub(crate) home: Home,
 }
 
 /// How the attempt ends, the mildest first; the first of the worst that happened counts.
@@ -67,11 +74,26 @@ impl Attempt {
     pub(crate) async fn run(self) {
         let lease = self.assignment.lease;
         let mut log = Log::new(self.journal.clone(), Monotonic::now());
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = guard::before_build(&self.workspaces, &self.machine, &mut log) => {}
+            // It may take long to delete much; what is begun goes on beside the end of the attempt.
+            _ = stop.stopped() => {}
+        }
+        let bounds = Confinement::for_attempt(&self.machine.limits, &lease, self.home);
+        for limit in bounds.unenforced() {
+            log.say(&limit).await;
+        }
         let verdict = match self.claim().await {
             Ok(workspace) => {
+                for notice in &workspace.notices {
+                    log.say(notice).await;
+                }
                 let workspace = Arc::new(workspace);
-                let verdict = self.run_in(&workspace, &mut log).await;
-                end_leftovers(lease, None).await;
+                let verdict = self.run_in(&workspace, &bounds, &mut log).await;
+                if !bounds.end().await {
+                    end_leftovers(lease, None).await;
+                }
                 if let Err(error) = clear(workspace).await {
                     tracing::warn!(build.id = %lease.build, %error, "cannot delete temporary files of an attempt");
                 }
@@ -117,14 +139,14 @@ impl Attempt {
             .unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
-    async fn run_in(&self, workspace: &Workspace, log: &mut Log) -> Verdict {
+    async fn run_in(&self, workspace: &Workspace, bounds: &Confinement, log: &mut Log) -> Verdict {
         let limit = Duration::from_secs(self.assignment.timeout_seconds.into());
         let deadline = self.clock.after(limit);
         let out_of_time =
             || Verdict::TimedOut(format!("the build took longer than {} s", limit.as_secs()));
         let mut verdict = Verdict::Passed;
         let mut commit = None;
-        match self.check_out(workspace, &deadline, log).await {
+        match self.check_out(workspace, bounds, &deadline, log).await {
             Ok(found) => commit = found,
             Err(error) => {
                 log.say(&error.to_string()).await;
@@ -140,6 +162,7 @@ impl Attempt {
         let mut running = Running {
             attempt: self,
             workspace,
+            bounds,
             commit,
             began: clock::now(),
             next_file: 0,
@@ -201,6 +224,7 @@ impl Attempt {
     async fn check_out(
         &self,
         workspace: &Workspace,
+        bounds: &Confinement,
         deadline: &Deadline,
         log: &mut Log,
     ) -> Result<Option<String>, SourceError> {
@@ -209,16 +233,14 @@ impl Attempt {
         };
         let limit = self.git_limit.min(deadline.left());
         let (branch, commit) = (&self.assignment.branch, self.assignment.commit.as_deref());
-        let commit = source::check_out(
-            source,
-            branch,
-            commit,
-            &workspace.dir,
-            &self.clock.after(limit),
+        let place = Checkout {
+            dir: &workspace.dir,
+            deadline: &self.clock.after(limit),
+            bounds,
             log,
-            &mut self.stop.clone(),
-        )
-        .await?;
+            stop: &mut self.stop.clone(),
+        };
+        let commit = source::check_out(source, branch, commit, place).await?;
         self.journal
             .record(RecordBody::SourceResolved {
                 commit: commit.clone(),
@@ -232,6 +254,7 @@ impl Attempt {
 struct Running<'a> {
     attempt: &'a Attempt,
     workspace: &'a Workspace,
+    bounds: &'a Confinement,
     commit: Option<String>,
     /// When the first step could begin, by the wall clock: older files are not of this attempt.
     began: testhide_protocol::Timestamp,
@@ -262,6 +285,7 @@ impl Running<'_> {
             workspace: self.workspace,
             commit: self.commit.as_deref(),
             began: self.began,
+            bounds: self.bounds,
             spool: &self.attempt.spool,
             log: self.log,
             stop,

@@ -146,12 +146,7 @@ impl Attempts {
                 tracing::error!(build.id = %lease.build, build.attempt = lease.attempt, %error, "cannot open an attempt of an earlier run");
             }
         }
-        let running: Vec<_> = attempts
-            .spools()
-            .iter()
-            .map(|spool| spool.lease())
-            .collect();
-        if let Err(error) = Workspaces::new(dir).forget_temporary(&running) {
+        if let Err(error) = Workspaces::new(dir).forget_temporary() {
             tracing::warn!(%error, "cannot delete temporary files of an earlier run");
         }
         Ok(attempts)
@@ -316,6 +311,12 @@ impl Attempts {
     /// Whether no more work is taken.
     pub(crate) fn is_stopping(&self) -> bool {
         self.0.stopping.is_cancelled()
+    }
+
+    /// Whether nothing runs.
+    pub(crate) fn are_idle(&self) -> bool {
+        let state = self.0.state.lock();
+        state.leaving.is_empty() && state.held.values().all(|held| held.phase == Phase::Over)
     }
 
     /// Waits until nothing is held any more.

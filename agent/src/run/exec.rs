@@ -1,8 +1,8 @@
 //! One process group: started, its output copied to the log, waited for, and ended whole.
 //!
-//! The only file that differs by system. On Unix a step leads a process group; on Windows it is a Job Object. When
-//! [`execute`] returns, nothing of the group runs any more, whatever the reason; a process that left its group is
-//! found by its environment when the attempt ends (`leftovers.rs`).
+//! On Unix a step leads a process group; on Windows it is a Job Object. When [`execute`] returns, nothing of the group runs any
+//! more, whatever the reason, nor anything that left it as far as the attempt's bounds can tell (`confine`); what remains is found by its
+//! environment when the attempt ends (`leftovers.rs`).
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::confine::Confinement;
 use super::log::Log;
 use super::output;
 use super::stop::{Stop, StopSignal};
@@ -51,13 +52,15 @@ pub(crate) enum Ending {
     Stopped(Stop),
 }
 
-/// Runs `command` as a group of its own until it ends, is stopped or `deadline` passes. `on_start` hears the group's number.
+/// Runs `command` as a group of its own, within the attempt's bounds, until it ends, is stopped or `deadline` passes. `on_start` hears
+/// the group's number.
 ///
 /// # Errors
 /// When it cannot be started or waited for.
 pub(crate) async fn execute(
     mut command: Command,
     voice: Voice,
+    bounds: &Confinement,
     log: &mut Log,
     deadline: &Deadline,
     stop: &mut StopSignal,
@@ -70,8 +73,12 @@ pub(crate) async fn execute(
     let mut command = CommandWrap::from(command);
     system::lead_group(&mut command);
     let mut child = command.wrap(KillOnDrop).spawn()?;
-    let group = Group::of(child.as_ref());
+    let group = Group {
+        number: child.id(),
+        bounds,
+    };
     if let Some(leader) = child.id() {
+        bounds.give_way(leader);
         on_start(leader).await;
     }
     let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
@@ -121,30 +128,38 @@ pub(crate) fn describe(status: ExitStatus) -> String {
 }
 
 /// A step's processes.
-struct Group(Option<u32>);
+struct Group<'a> {
+    /// Of the process group.
+    number: Option<u32>,
+    /// Where those are that left it.
+    bounds: &'a Confinement,
+}
 
-impl Group {
-    fn of(child: &dyn ChildWrapper) -> Self {
-        Self(child.id())
-    }
-
-    /// Asks every process of the group to end, kills it after `grace`, and reaps the leader.
+impl Group<'_> {
+    /// Asks every process of the step to end, kills it after `grace`, and reaps the leader.
     async fn end(&self, child: &mut dyn ChildWrapper, grace: Duration) {
         if self.is_gone(child) {
             return;
         }
         if let Err(error) = system::ask(child) {
-            tracing::debug!(process.group = self.0, %error, "cannot ask a step's processes to end");
+            tracing::debug!(process.group = self.number, %error, "cannot ask a step's processes to end");
         }
+        self.bounds.ask();
         if timeout(grace, self.gone(child)).await.is_ok() {
             return;
         }
-        if let Err(error) = child.start_kill() {
-            tracing::debug!(process.group = self.0, %error, "cannot kill a step's processes");
-        }
-        if timeout(KILL_WAIT, self.gone(child)).await.is_err() {
+        let killed = async {
+            while !self.is_gone(child) {
+                if let Err(error) = child.start_kill() {
+                    tracing::debug!(process.group = self.number, %error, "cannot kill a step's processes");
+                }
+                self.bounds.kill();
+                tokio::time::sleep(GROUP_POLL).await;
+            }
+        };
+        if timeout(KILL_WAIT, killed).await.is_err() {
             tracing::warn!(
-                process.group = self.0,
+                process.group = self.number,
                 "processes of a step outlive their kill"
             );
         }
@@ -162,7 +177,7 @@ impl Group {
             return false;
         }
         drop(child.try_wait());
-        self.0.is_none_or(system::group_is_empty)
+        self.number.is_none_or(system::group_is_empty) && self.bounds.is_empty()
     }
 }
 
@@ -206,7 +221,9 @@ mod system {
     }
 
     pub(super) fn ask(child: &dyn ChildWrapper) -> io::Result<()> {
-        child.signal(Signal::TERM.as_raw())
+        child.signal(Signal::TERM.as_raw())?;
+        // Who was stopped hears nothing.
+        child.signal(Signal::CONT.as_raw())
     }
 
     pub(super) fn group_is_empty(group: u32) -> bool {
@@ -280,6 +297,7 @@ mod tests {
         within(execute(
             command,
             Voice::Own,
+            &Confinement::none(),
             &mut log,
             &deadline,
             &mut stop,

@@ -1,6 +1,7 @@
 //! Ends what left its process group: daemons of an attempt that has ended, and everything of an agent process that died.
 //!
-//! Each process of an attempt carries the build's id in its environment from birth; who changes session does not change that.
+//! Each process of an attempt carries the build's id in its environment from birth; who changes session does not change that. One that
+//! clears its environment as well is found by the attempt's cgroup, or by its runner as long as that lives.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, Signal, Syste
 use testhide_protocol::wire::Lease;
 use tokio::time::{Instant, sleep};
 
+use super::confine;
 use super::environment::marks;
 use super::exec::signal_group;
 use crate::spool::GroupRecord;
@@ -25,6 +27,7 @@ pub(crate) async fn end_leftovers(lease: Lease, group: Option<GroupRecord>) {
         // The processes of a simulated machine are not on this one.
         return;
     }
+    confine::end_left(&lease).await;
     let deadline = Instant::now() + GRACE;
     let mut asked = false;
     loop {

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod attempts;
+mod confine;
 mod ending;
 mod environment;
 mod exec;
@@ -13,6 +14,7 @@ mod harvest;
 mod leftovers;
 mod log;
 mod output;
+mod slot;
 mod source;
 mod steps;
 mod stop;
@@ -20,5 +22,8 @@ mod workspace;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use attempts::{Attempts, Setup};
+pub use confine::Limits;
+pub(crate) use confine::{Base, Home, Means, Seen, Way};
+pub(crate) use log::Log;
 pub(crate) use stop::{Stop, StopSignal, StopSwitch};
-pub(crate) use workspace::Workspaces;
+pub(crate) use workspace::{Discarded, Kind, Workspaces};

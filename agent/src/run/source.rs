@@ -9,6 +9,7 @@ use std::time::Duration;
 use testhide_protocol::api::Source;
 use tokio::process::Command;
 
+use super::confine::Confinement;
 use super::environment;
 use super::exec::{self, Ending, Voice};
 use super::log::Log;
@@ -42,18 +43,29 @@ pub(crate) enum SourceError {
     Git(#[from] io::Error),
 }
 
-/// Checks out `commit`, or the head of `branch`, into the empty directory `dir`. Gives the full hash.
+/// Where a checkout happens, and what holds it.
+pub(crate) struct Checkout<'a> {
+    /// The empty directory; it may hold a part of the repository after a failure.
+    pub(crate) dir: &'a Path,
+    /// When it takes too long.
+    pub(crate) deadline: &'a Deadline,
+    /// What holds git's processes.
+    pub(crate) bounds: &'a Confinement,
+    /// Where git speaks.
+    pub(crate) log: &'a mut Log,
+    /// Who may stop it.
+    pub(crate) stop: &'a mut StopSignal,
+}
+
+/// Checks out `commit`, or the head of `branch`. Gives the full hash.
 ///
 /// # Errors
-/// [`SourceError`]; the directory may hold a part of the repository then.
+/// [`SourceError`].
 pub(crate) async fn check_out(
     source: &Source,
     branch: &str,
     commit: Option<&str>,
-    dir: &Path,
-    deadline: &Deadline,
-    log: &mut Log,
-    stop: &mut StopSignal,
+    place: Checkout<'_>,
 ) -> Result<String, SourceError> {
     let Source::Git {
         url,
@@ -69,13 +81,12 @@ pub(crate) async fn check_out(
     if let Some(commit) = commit {
         check_commit(commit)?;
     }
+    let deadline = place.deadline;
     let mut git = Git {
-        dir,
         url,
         deadline,
         limit: deadline.left(),
-        log,
-        stop,
+        place,
     };
     git.run("init", &["init", "--quiet"]).await?;
     let Some(commit) = commit else {
@@ -100,12 +111,10 @@ pub(crate) async fn check_out(
 }
 
 struct Git<'a> {
-    dir: &'a Path,
     url: &'a str,
     deadline: &'a Deadline,
     limit: Duration,
-    log: &'a mut Log,
-    stop: &'a mut StopSignal,
+    place: Checkout<'a>,
 }
 
 impl Git<'_> {
@@ -134,14 +143,18 @@ impl Git<'_> {
             .iter()
             .map(|argument| without_password(argument))
             .collect();
-        self.log.say(&format!("$ git {}", shown.join(" "))).await;
+        self.place
+            .log
+            .say(&format!("$ git {}", shown.join(" ")))
+            .await;
         let git = self.command(arguments);
         match exec::execute(
             git,
             Voice::Agent,
-            self.log,
+            self.place.bounds,
+            self.place.log,
             self.deadline,
-            self.stop,
+            self.place.stop,
             async |_| {},
         )
         .await?
@@ -184,7 +197,7 @@ impl Git<'_> {
                 "init.defaultBranch=main",
             ])
             .args(arguments)
-            .current_dir(self.dir)
+            .current_dir(self.place.dir)
             .env_clear()
             .envs(environment::for_git())
             .kill_on_drop(true);
@@ -323,26 +336,27 @@ mod tests {
             let dir = scratch.path().join(format!("checkout-{number}"));
             fs::create_dir(&dir).unwrap();
             let commit = commit.map(String::as_str);
-            let deadline = crate::clock::WorkClock::start().after(Duration::from_secs(60));
-            let got = within(check_out(
-                &source, "main", commit, &dir, &deadline, &mut log, &mut stop,
-            ))
-            .await;
+            let place = Checkout {
+                dir: &dir,
+                deadline: &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
+                bounds: &Confinement::none(),
+                log: &mut log,
+                stop: &mut stop,
+            };
+            let got = within(check_out(&source, "main", commit, place)).await;
             assert_eq!(&got.unwrap(), expected);
             assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), text);
         }
         let dir = scratch.path().join("none");
         fs::create_dir(&dir).unwrap();
-        let got = within(check_out(
-            &source,
-            "absent",
-            None,
-            &dir,
-            &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
-            &mut log,
-            &mut stop,
-        ))
-        .await;
+        let place = Checkout {
+            dir: &dir,
+            deadline: &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
+            bounds: &Confinement::none(),
+            log: &mut log,
+            stop: &mut stop,
+        };
+        let got = within(check_out(&source, "absent", None, place)).await;
         assert!(
             matches!(
                 got,

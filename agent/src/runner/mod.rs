@@ -11,4 +11,5 @@ mod work;
 pub use launch::{InProcess, Program, Runner};
 pub(crate) use listen::ALIVE;
 pub use log::log_to_stderr;
+pub(crate) use work::run_alone;
 pub use work::run_attempt;

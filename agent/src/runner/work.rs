@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::listen::listen;
 use crate::clock::WorkClock;
 use crate::error::AgentError;
-use crate::run::{Attempt, Stop, StopSignal, StopSwitch, Workspaces};
+use crate::run::{Attempt, Home, Stop, StopSignal, StopSwitch, Workspaces};
 use crate::spool::{Boot, Journal, JournalWriter, Patience, Room, SEGMENT_BYTES, SpoolDir};
 
 /// How long a stopped attempt may wait for a full disk: less than its agent waits for it.
@@ -24,6 +24,15 @@ const SEGMENTS_AT_LEAST: u64 = 4;
 /// # Errors
 /// When `dir` is no spool directory, its attempt was begun before, or the disk refuses its journal. Nothing was run then.
 pub async fn run_attempt(dir: &Path, shutdown: CancellationToken) -> Result<(), AgentError> {
+    run_at(dir, Home::Shared, shutdown).await
+}
+
+/// The same in a process that does nothing else: whatever the attempt's steps orphan is adopted by it, and ended with them.
+pub(crate) async fn run_alone(dir: &Path, shutdown: CancellationToken) -> Result<(), AgentError> {
+    run_at(dir, Home::Own, shutdown).await
+}
+
+async fn run_at(dir: &Path, home: Home, shutdown: CancellationToken) -> Result<(), AgentError> {
     let path = std::path::absolute(dir).map_err(AgentError::file(dir))?;
     let spool = SpoolDir::at(&path);
     let (Some(spool), Some(agent_dir)) = (&spool, path.parent().and_then(Path::parent)) else {
@@ -51,6 +60,8 @@ pub async fn run_attempt(dir: &Path, shutdown: CancellationToken) -> Result<(), 
         workspaces: Workspaces::new(agent_dir.to_owned()),
         git_limit: Duration::from_secs(order.settings.git_limit_seconds),
         clock,
+        machine: order.settings.machine,
+        home,
     };
     let orphan_after = Duration::from_millis(order.settings.orphan_after_ms);
     tokio::select! {

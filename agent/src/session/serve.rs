@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use testhide_protocol::wire::{AgentMessage, ServerMessage};
+use testhide_protocol::wire::{AgentMessage, ServerMessage, UnreadableAssignment};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -224,7 +224,9 @@ async fn hear(
             }
             Ok(None) => return End::Lost("the server closed the connection".to_owned()),
             Ok(Some(Err(error))) => return End::Lost(error.to_string()),
-            Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str::<ServerMessage>(&text),
+            Ok(Some(Ok(Message::Text(text)))) => {
+                serde_json::from_str::<ServerMessage>(&text).map_err(|error| (error, text))
+            }
             Ok(Some(Ok(Message::Close(_)))) => {
                 return End::Lost("the server closed the connection".to_owned());
             }
@@ -256,8 +258,17 @@ async fn hear(
                     drop(commands.send(command));
                 }
             }
-            // A newer server may say more than this agent understands.
-            Err(error) => tracing::warn!(%error, "ignores a message of the server"),
+            // A newer server may say more than this agent understands. Work that it cannot do is given back at once.
+            Err((error, text)) => match serde_json::from_str(&text) {
+                Ok(UnreadableAssignment::Assign { assignment }) => {
+                    let lease = assignment.lease;
+                    let reason = format!("this agent cannot do what the job says: {error}");
+                    tracing::warn!(build.id = %lease.build, reason, "declines a build");
+                    asks_again.get_or_insert_with(|| Instant::now() + ASK_AGAIN);
+                    drop(commands.send(Command::Send(AgentMessage::Declined { lease, reason })));
+                }
+                Err(_) => tracing::warn!(%error, "ignores a message of the server"),
+            },
         }
     }
 }

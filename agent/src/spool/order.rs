@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use testhide_protocol::wire::Assignment;
 
+use crate::machine::MachineRules;
+
 /// `assignment.json`: everything that a runner has to know beside its directory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -15,6 +17,8 @@ pub(crate) struct Order {
 /// What the attempts of one agent have in common.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Settings {
+    /// What the machine's owner allows.
+    pub(crate) machine: MachineRules,
     /// How long a checkout may take.
     pub(crate) git_limit_seconds: u64,
     /// The most bytes that an attempt keeps on this machine before its steps wait.

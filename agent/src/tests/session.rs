@@ -696,6 +696,37 @@ async fn work_past_the_capacity_is_declined() {
 }
 
 #[tokio::test]
+async fn work_of_a_newer_server_is_done_without_what_is_not_known_or_declined() {
+    let mut server = Server::start().await;
+    let agent = server.agent();
+    let mut connection = server.welcome().await;
+    let leases = [1, 2].map(lease);
+    let newer = |lease, change: fn(&mut serde_json::Value)| {
+        let work = assignment(lease, vec![script("true")]);
+        let mut text = serde_json::json!({"type": "assign", "assignment": work});
+        change(&mut text["assignment"]["definition"]);
+        Message::text(text.to_string())
+    };
+    let unknown_step = newer(leases[0], |definition| {
+        definition["steps"][0] = serde_json::json!({"type": "container", "image": "alpine"});
+    });
+    let unknown_field = newer(leases[1], |definition| {
+        definition["steps"][0]["invented_later"] = serde_json::json!(true);
+        definition["invented_later"] = serde_json::json!([1]);
+    });
+    for message in [unknown_step, unknown_field] {
+        connection.socket.send(message).await.unwrap();
+    }
+    server.until_ended(&mut connection, &leases[1]).await;
+    while server.declined.is_empty() {
+        server.take(&mut connection).await.unwrap();
+    }
+    assert_eq!(server.declined, leases[..1]);
+    server.acknowledge(&mut connection, leases[1]).await;
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stopped_agent_delivers_its_attempts_as_interrupted() {
     let mut server = Server::start().await;
     let agent = server.agent();

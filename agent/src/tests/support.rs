@@ -37,6 +37,7 @@ impl Scratch {
         let order = Order {
             assignment: assignment(lease, Vec::new()),
             settings: Settings {
+                machine: crate::MachineRules::default(),
                 git_limit_seconds: 60,
                 spool_bytes: u64::MAX,
                 orphan_after_ms: u64::MAX,

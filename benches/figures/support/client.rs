@@ -1,7 +1,10 @@
 //! Who uses the server: makes jobs, triggers builds, follows logs, uploads reports.
 
+use super::speaker::Speaker;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
+use testhide_agent::AgentKey;
 
 /// How long one build may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -55,6 +58,34 @@ impl Client {
         let job = json!({"name": name, "definition": {"steps": [{"type": "bash", "run": script}]}});
         let path = format!("/projects/{}/jobs", self.project);
         text(&self.post(&path, job).await, "id")
+    }
+
+    /// Makes a job that only agents with this label run; gives its id.
+    pub(crate) async fn job_for(&self, label: &str, name: &str) -> String {
+        let steps = json!([{"type": "bash", "run": "true"}]);
+        let job = json!({"name": name, "definition": {"labels": [label], "steps": steps}});
+        let path = format!("/projects/{}/jobs", self.project);
+        text(&self.post(&path, job).await, "id")
+    }
+
+    /// Enrols an agent that only speaks.
+    pub(crate) async fn speaker(&self, dir: &Path, name: &str, labels: &[&str]) -> Speaker {
+        let key = AgentKey::load_or_create(&dir.join(format!("{name}.key"))).expect("a key");
+        let token = self.enrolment_token().await;
+        let enroll = json!({"token": token, "name": name, "public_key": key.public_hex()});
+        let enrolled = self.post("/agents/enroll", enroll).await;
+        Speaker {
+            id: text(&enrolled, "agent_id").parse().expect("an id"),
+            key,
+            url: format!("{}/ws/agent", self.address.replace("http", "ws")),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        }
+    }
+
+    /// What a program of its own needs to ask: the server's `host:port` and a token.
+    pub(crate) fn door(&self) -> (String, String) {
+        let address = self.address.trim_start_matches("http://").to_owned();
+        (address, self.token.clone())
     }
 
     /// Queues a build; gives its number once it is durable.

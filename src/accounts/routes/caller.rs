@@ -1,8 +1,8 @@
 //! From the `Authorization` header to the principal that handlers take.
 
 use crate::accounts::{Accounts, AccountsError, Principal};
-use crate::web::ApiError;
-use axum::extract::{FromRequestParts, Request, State};
+use crate::web::{ApiError, Peer};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -36,7 +36,9 @@ pub async fn identify(
     next: Next,
 ) -> Result<Response, ApiError> {
     if let Some(bearer) = bearer(request.headers())? {
-        let principal = accounts.authenticate(bearer)?;
+        let peer = request.extensions().get::<ConnectInfo<Peer>>();
+        let address = peer.map(|ConnectInfo(Peer(peer))| peer.ip());
+        let principal = accounts.authenticate(bearer)?.coming_from(address);
         request.extensions_mut().insert(principal);
     }
     Ok(next.run(request).await)

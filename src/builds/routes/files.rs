@@ -3,7 +3,7 @@
 use super::Builds;
 use crate::accounts::{Caller, require};
 use crate::artifacts::ArtifactsError;
-use crate::web::{ApiResult, Json, Path};
+use crate::web::{ApiResult, Json, Path, Turn, Viewers};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
@@ -79,7 +79,8 @@ pub(super) async fn get_artifact(
         ),
     ];
     let reader = builds.artifacts.open(&record);
-    let body = streamed(reader, |mut reader| {
+    let viewers = builds.logs.viewers().clone();
+    let body = streamed(viewers, reader, |mut reader| {
         reader
             .next_part()
             .map(|part| part.map(|bytes| (bytes, reader)))
@@ -91,23 +92,41 @@ fn is_header_safe(c: char) -> bool {
     c.is_ascii_graphic() && c != '"' && c != '\\'
 }
 
-/// A body made part by part on a blocking thread; an error ends it, and the client sees that it broke off.
-pub(super) fn streamed<S, E, F>(source: S, next: F) -> impl Stream<Item = Result<Bytes, io::Error>>
+/// Bytes that are handed to the connection at once. It takes sixteen pieces ahead of what the reader takes, whatever their size: 64 KiB.
+const PIECE: usize = 4 * 1024;
+
+/// A body made part by part on a blocking thread, each when its turn comes; an error ends it, and the client sees that it broke off.
+pub(super) fn streamed<S, E, F>(
+    viewers: Viewers,
+    source: S,
+    next: F,
+) -> impl Stream<Item = Result<Bytes, io::Error>>
 where
     S: Send + 'static,
     E: std::error::Error + Send + Sync + 'static,
     F: Fn(S) -> Result<Option<(Bytes, S)>, E> + Clone + Send + 'static,
 {
-    stream::try_unfold(source, move |source| {
-        let next = next.clone();
+    let begin = (source, Bytes::new());
+    stream::try_unfold(begin, move |(source, mut part)| {
+        let (next, viewers) = (next.clone(), viewers.clone());
         async move {
+            if !part.is_empty() {
+                let piece = part.split_to(part.len().min(PIECE));
+                return Ok(Some((piece, (source, part))));
+            }
+            viewers.turn(Turn::Download).await;
             let read = tokio::task::spawn_blocking(move || next(source))
                 .await
                 .map_err(io::Error::other)?;
-            read.map_err(|error| {
+            let read = read.map_err(|error| {
                 tracing::error!("failed to read a stored file: {error}");
                 io::Error::other(error)
-            })
+            })?;
+            Ok(read.map(|(mut part, source)| {
+                viewers.took(part.len());
+                let piece = part.split_to(part.len().min(PIECE));
+                (piece, (source, part))
+            }))
         }
     })
 }

@@ -2,12 +2,13 @@
 
 use super::Builds;
 use crate::accounts::Caller;
-use crate::logs::RawLog;
-use crate::web::{ApiError, ApiResult, Json, Path, Query};
+use crate::logs::{RawLog, Wanted};
+use crate::web::{ApiError, ApiResult, ByteRange, Path, Query, Turn};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use serde::Deserialize;
 use std::time::Duration;
 use testhide_protocol::api::{LogPage, Problem};
@@ -25,9 +26,11 @@ pub(super) struct LogQuery {
     from: Option<u64>,
     limit: Option<usize>,
     wait_seconds: Option<u64>,
+    known_bytes: Option<u64>,
 }
 
-/// Reads lines of a build's log by number; with `wait_seconds` it waits for line `from` (or the end of the attempt).
+/// Reads lines of a build's log by number; with `wait_seconds` it waits for line `from` (or the end of the attempt), and with `known_bytes`
+/// also for more of the line that is being written.
 #[utoipa::path(
     get, path = "/builds/{build}/log", tag = "builds", security(("bearer" = [])),
     params(
@@ -36,12 +39,15 @@ pub(super) struct LogQuery {
         ("from" = Option<u64>, Query, description = "first line wanted, counts from 1; 1 when absent"),
         ("limit" = Option<usize>, Query, description = "most lines, 1 to 10,000; 1,000 when absent"),
         ("wait_seconds" = Option<u64>, Query, description = "how long to wait for line `from`, at most 30; 0 when absent"),
+        ("known_bytes" = Option<u64>, Query, description = "wait only while the log has no more than so many bytes: `total_bytes` of the page before, for clients that show `running`"),
     ),
     responses(
         (status = 200, description = "lines", body = LogPage),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "no such build for the caller, or no such attempt", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "invalid range", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "too many waiting requests of this account", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "too many waiting requests", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn get_log(
@@ -49,7 +55,7 @@ pub(super) async fn get_log(
     Caller(principal): Caller,
     Path(build): Path<String>,
     Query(query): Query<LogQuery>,
-) -> ApiResult<Json<LogPage>> {
+) -> ApiResult<Response> {
     let record = builds.resolve(&principal, &build)?;
     let attempt = record.attempt_or_present(query.attempt)?;
     let from = query.from.unwrap_or(1);
@@ -60,19 +66,41 @@ pub(super) async fn get_log(
             format!("limit {limit} is not between 1 and {MAX_LINES}"),
         ));
     }
+    if from == 0 {
+        return Err(crate::logs::LogsError::LineZero.into());
+    }
     let patience = Duration::from_secs(query.wait_seconds.unwrap_or(0).min(MAX_WAIT_SECONDS));
+    let viewers = builds.logs.viewers();
+    let mut turn = Turn::Page;
+    let mut seat = None;
     if !patience.is_zero() {
+        turn = Turn::Follow;
+        seat = Some(viewers.wait_seat(principal.user)?);
+        let wanted = Wanted {
+            line: from,
+            bytes_beyond: query.known_bytes,
+        };
         builds
             .logs
-            .wait_for_line(record.id, attempt, from, patience)
+            .wait_for(record.id, attempt, wanted, patience)
             .await?;
     }
-    let logs = builds.logs.clone();
-    let reading = tokio::task::spawn_blocking(move || logs.page(record.id, attempt, from, limit));
-    let page = reading
-        .await
-        .map_err(|error| ApiError::internal(&error))??;
-    Ok(Json(page))
+    viewers.turn(turn).await;
+    let page = builds
+        .logs
+        .page_json(record.id, attempt, from, limit)
+        .await?;
+    viewers.took(page.len());
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CONTENT_LENGTH, page.len().to_string()),
+    ];
+    // The seat is held until the answer has left: a reader that does not take it counts.
+    let parts = page.0.into_iter().map(move |part| {
+        let _held = &seat;
+        Ok::<_, std::io::Error>(part)
+    });
+    Ok((headers, Body::from_stream(stream::iter(parts))).into_response())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,7 +109,7 @@ pub(super) struct RawLogQuery {
     attempt: Option<u32>,
 }
 
-/// Reads a build's log as its bytes were written.
+/// Reads a build's log as its bytes were written; `Range: bytes=N-` goes on where a download broke off.
 #[utoipa::path(
     get, path = "/builds/{build}/log/raw", tag = "builds", security(("bearer" = [])),
     params(
@@ -90,9 +118,13 @@ pub(super) struct RawLogQuery {
     ),
     responses(
         (status = 200, description = "bytes", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, description = "the bytes of the range", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "no such build for the caller, or no such attempt", body = Problem, content_type = "application/problem+json"),
+        (status = 416, description = "the range is behind the end", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "invalid attempt", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "too many downloads of this account", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "too many downloads", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn get_raw_log(
@@ -100,23 +132,49 @@ pub(super) async fn get_raw_log(
     Caller(principal): Caller,
     Path(build): Path<String>,
     Query(query): Query<RawLogQuery>,
+    request: HeaderMap,
 ) -> ApiResult<Response> {
     let record = builds.resolve(&principal, &build)?;
     let attempt = record.attempt_or_present(query.attempt)?;
-    let log = RawLog::new(builds.logs, record.id, attempt)?;
-    let length = log.len();
+    let length = builds.logs.head(record.id, attempt)?.bytes;
+    let wanted = request.get(header::RANGE);
+    let wanted = ByteRange::of(wanted.and_then(|value| value.to_str().ok()), length);
+    let (status, range) = match wanted {
+        ByteRange::Whole => (StatusCode::OK, 0..length),
+        ByteRange::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        ByteRange::Outside => return Ok(outside(length)),
+    };
+    let viewers = builds.logs.viewers().clone();
+    let seat = viewers.download_seat(principal.user)?;
     let name = format!(
         "attachment; filename=\"build-{}-{attempt}.log\"",
         record.number
     );
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_LENGTH, length.to_string()),
+        (
+            header::CONTENT_LENGTH,
+            (range.end - range.start).to_string(),
+        ),
         (header::CONTENT_DISPOSITION, name),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
     ];
-    let body = super::files::streamed(log, |mut log| {
-        log.next_bytes()
-            .map(|part| part.map(|bytes| (Bytes::from(bytes), log)))
+    let place = (status == StatusCode::PARTIAL_CONTENT).then(|| {
+        let last = range.end - 1;
+        let place = format!("bytes {}-{last}/{length}", range.start);
+        [(header::CONTENT_RANGE, place)]
     });
-    Ok((headers, Body::from_stream(body)).into_response())
+    let log = RawLog::new(builds.logs, record.id, attempt, range);
+    let body = super::files::streamed(viewers, (log, seat), |(mut log, seat)| {
+        log.next_bytes()
+            .map(|part| part.map(|bytes| (Bytes::from(bytes), (log, seat))))
+    });
+    Ok((status, headers, place, Body::from_stream(body)).into_response())
+}
+
+/// The refusal of a range that begins where the log ends; it says how long the log is, so that a reader knows that it has everything.
+fn outside(length: u64) -> Response {
+    let detail = format!("the log has {length} bytes, and the range has none of them");
+    let size = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
+    (size, ApiError::new(416, "no_such_range", detail)).into_response()
 }

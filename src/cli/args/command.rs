@@ -1,6 +1,7 @@
 //! The nouns.
 
 use super::agent::AgentNoun;
+use super::audit::AuditCommand;
 use super::backup::{Backup, Restore, Verify};
 use super::build::{ArtifactCommand, BuildCommand};
 use super::doctor::Doctor;
@@ -117,6 +118,9 @@ pub(in crate::cli) enum Command {
     /// Agents: run one here, or see those of the server
     #[command(subcommand, before_help = "Example:\n  testhide agent list")]
     Agent(AgentNoun),
+    /// Who did what, and who was refused
+    #[command(subcommand, before_help = "Example:\n  testhide audit list")]
+    Audit(AuditCommand),
     /// Write everything into one file
     #[command(before_help = "Example:\n  testhide backup testhide-2026-03-20.backup")]
     Backup(Backup),

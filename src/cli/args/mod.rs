@@ -3,6 +3,7 @@
 mod agent;
 #[cfg(test)]
 mod args_tests;
+mod audit;
 mod backup;
 mod build;
 mod command;
@@ -21,6 +22,7 @@ mod tui;
 mod user;
 
 pub(in crate::cli) use agent::{AgentMetrics, AgentName, AgentNoun, ChangeAgent};
+pub(in crate::cli) use audit::{AuditCommand, AuditFilter, ExportAudit, ListAudit, VerifyAudit};
 pub(in crate::cli) use backup::{Backup, Restore, Verify};
 pub(in crate::cli) use build::List as ListBuilds;
 pub(in crate::cli) use build::{

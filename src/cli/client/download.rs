@@ -2,9 +2,10 @@
 
 use super::http::{Client, Query};
 use super::problem;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Exit};
 use bytes::Bytes;
-use reqwest::{Method, Response};
+use reqwest::header::RANGE;
+use reqwest::{Method, Response, StatusCode};
 
 /// A file on its way.
 pub(in crate::cli) struct Download {
@@ -21,7 +22,28 @@ impl Client {
         path: &[&str],
         query: Query<'_>,
     ) -> Result<Download, CliError> {
-        let response = self.send(self.request(Method::GET, path, query)?).await?;
+        self.download_from(path, query, 0).await
+    }
+
+    /// GET of the bytes behind the first `from` of them, for a file that broke off.
+    pub(in crate::cli) async fn download_from(
+        &self,
+        path: &[&str],
+        query: Query<'_>,
+        from: u64,
+    ) -> Result<Download, CliError> {
+        let mut request = self.request(Method::GET, path, query)?;
+        if from > 0 {
+            request = request.header(RANGE, format!("bytes={from}-"));
+        }
+        let response = self.send(request).await?;
+        if from > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
+            return Err(CliError::new(
+                Exit::Failed,
+                "cannot_resume",
+                format!("`{}` does not go on where a file broke off", self.server()),
+            ));
+        }
         let expected = response.content_length();
         Ok(Download {
             response,

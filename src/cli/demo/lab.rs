@@ -222,7 +222,7 @@ async fn start_agent(
         name: "demo-agent".to_owned(),
         public_key: key.public_hex(),
     };
-    let agent_id: AgentId = app.agents.enroll(enroll).await?;
+    let agent_id: AgentId = app.agents.enroll(enroll, None).await?;
     let runner = Arc::new(Program::this(["agent", "attempt"])?);
     let options = AgentOptions {
         labels: vec!["demo".to_owned()],

@@ -71,6 +71,66 @@ pub struct Agent {
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode_changed_at: Option<Timestamp>,
+    /// Where its present or last connection came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What last went wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<AgentTrouble>,
+}
+
+/// Something that went wrong with an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentTrouble {
+    /// When the server saw it.
+    pub time: Timestamp,
+    /// What, in words.
+    pub text: String,
+}
+
+/// An agent with its past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentDetails {
+    /// As in the list.
+    #[serde(flatten)]
+    pub agent: Agent,
+    /// Its last connections, newest first, at most 50.
+    #[serde(default)]
+    pub connections: Vec<AgentConnection>,
+    /// What the server refused of it since it was enrolled, by kind.
+    #[serde(default)]
+    pub refusals: Vec<AgentRefusals>,
+}
+
+/// One connection of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentConnection {
+    /// When it was taken.
+    pub from: Timestamp,
+    /// When it ended; absent while it is open, and where nobody saw the end because the server was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Version of the agent's program.
+    pub version: String,
+    /// Why it ended; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+}
+
+/// What the server refused of an agent, of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentRefusals {
+    /// Stable name, such as `foreign_lease`.
+    pub kind: String,
+    /// How often.
+    pub count: u64,
+    /// When last.
+    pub last_at: Timestamp,
+    /// What it was then, in words.
+    pub last_reason: String,
 }
 
 /// How a machine is.

@@ -27,7 +27,8 @@ pub struct LogLine {
     pub stream: Stream,
     /// When the agent read it.
     pub time: Timestamp,
-    /// Text without its line end; invalid UTF-8 replaced; ANSI kept as written.
+    /// Text without its line end: of a line that was written over itself with carriage returns, what it said last. Invalid UTF-8
+    /// replaced; ANSI kept as written.
     pub text: String,
     /// The line is longer than 64 KiB: its text goes on in the next.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -43,6 +44,10 @@ pub struct LogPage {
     pub attempt: u32,
     /// Lines in order.
     pub lines: Vec<LogLine>,
+    /// The line that is being written, as it looks now, when the page reaches the end of the log. It has a number, and comes again under it
+    /// until it ends and counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<LogLine>,
     /// Lines that the attempt has so far.
     pub total_lines: u64,
     /// Bytes that the attempt has so far.

@@ -5,6 +5,7 @@
 mod accounts;
 mod agents;
 mod aliases;
+mod audit;
 mod builds;
 mod compare;
 mod events;
@@ -25,10 +26,14 @@ pub use accounts::{
     Setup, Token, User,
 };
 pub use agents::{
-    Agent, AgentLease, AgentMode, ChangeAgent, Enroll, Enrolled, HostMetrics, HostSample,
-    NewEnrolment,
+    Agent, AgentConnection, AgentDetails, AgentLease, AgentMode, AgentRefusals, AgentTrouble,
+    ChangeAgent, Enroll, Enrolled, HostMetrics, HostSample, NewEnrolment,
 };
 pub use aliases::{AliasChange, AliasEnd, AliasState, TestAlias};
+pub use audit::{
+    AuditActor, AuditActorKind, AuditChange, AuditEntry, AuditObject, AuditOutcome,
+    AuditVerification,
+};
 pub use builds::{
     Artifact, Attempt, Build, BuildState, Cancel, StepResult, StepState, TestCounts, Tps, Trigger,
 };

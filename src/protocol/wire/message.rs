@@ -33,7 +33,8 @@ pub struct Assignment {
     pub job_name: String,
     /// Name of the project.
     pub project_name: String,
-    /// What to do.
+    /// What to do. Read without the fields that a newer server may add; a kind of step that is not known is an error.
+    #[serde(deserialize_with = "super::definition::lenient")]
     pub definition: JobDefinition,
     /// Branch.
     pub branch: String,
@@ -295,6 +296,24 @@ pub enum ServerMessage {
         /// Milliseconds.
         retry_after_ms: u64,
     },
+}
+
+/// As much of [`ServerMessage::Assign`] as any agent can read: enough to decline what it cannot do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum UnreadableAssignment {
+    /// Work.
+    Assign {
+        /// What.
+        assignment: UnreadableWork,
+    },
+}
+
+/// As much of an [`Assignment`] as any agent can read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct UnreadableWork {
+    /// The right to run it.
+    pub lease: Lease,
 }
 
 /// The bytes an agent signs to answer a challenge.

@@ -8,6 +8,7 @@
 //! has already is ignored. `docs/wire-format.md` describes every frame.
 
 mod chunk;
+mod definition;
 mod frame;
 mod message;
 mod path;
@@ -18,6 +19,7 @@ pub use chunk::{
 pub use frame::{Frame, FrameError, MAX_FILE_PART};
 pub use message::{
     AgentMessage, Assignment, AttemptEnd, FileKind, Lease, MAX_PRINTED_FAILURES, PROTOCOL_VERSION,
-    PrintedFailure, RecordBody, Resume, ServerMessage, challenge_text,
+    PrintedFailure, RecordBody, Resume, ServerMessage, UnreadableAssignment, UnreadableWork,
+    challenge_text,
 };
 pub use path::clean_file_path;

@@ -10,9 +10,12 @@ use crate::storage::volumes::VolumeRef;
 #[derive(Debug, Clone, Copy)]
 pub struct TableCheck {
     name: &'static str,
-    look: fn(&[u8], &[u8]) -> Result<Vec<VolumeRef>, String>,
+    look: Look,
     show: fn(&[u8]) -> String,
 }
+
+/// Reads a key and a value; gives the bytes in volumes that they refer to.
+type Look = fn(&[u8], &[u8]) -> Result<Vec<VolumeRef>, String>;
 
 impl TableCheck {
     pub(in crate::storage) const fn new<K: Key, V: Value>(name: &'static str) -> Self {

@@ -112,7 +112,8 @@ impl Examiner<'_> {
         let numbers = match numbers_in(self.medium, &dir) {
             Ok(numbers) => numbers,
             Err(error) => {
-                self.found.add(Damage::of_file("volumes", error));
+                self.found
+                    .add(Damage::of_file("volumes", error.to_string()));
                 return Ok(());
             }
         };

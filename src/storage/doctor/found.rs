@@ -65,23 +65,23 @@ impl Examination {
 }
 
 impl Damage {
-    pub(super) fn of_file(file: &str, what: impl ToString) -> Self {
+    pub(super) fn of_file(file: &str, what: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             table: None,
             key: None,
-            what: what.to_string(),
+            what: what.into(),
         }
     }
 
-    pub(super) fn of_table(file: &str, table: &str, what: impl ToString) -> Self {
+    pub(super) fn of_table(file: &str, table: &str, what: impl Into<String>) -> Self {
         Self {
             table: Some(table.to_owned()),
             ..Self::of_file(file, what)
         }
     }
 
-    pub(super) fn of_row(file: &str, table: &str, key: String, what: impl ToString) -> Self {
+    pub(super) fn of_row(file: &str, table: &str, key: String, what: impl Into<String>) -> Self {
         Self {
             key: Some(key),
             ..Self::of_table(file, table, what)

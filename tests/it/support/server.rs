@@ -4,11 +4,13 @@ use super::client::Client;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use testhide::app::{App, Serving, serve};
 use testhide::config::{Environment, Overrides, Settings};
 use testhide::kit::Clock;
+use testhide::storage::{DiskGuard, Floors};
 use testhide_agent::{Agent, AgentError, AgentKey, AgentOptions, Program};
 use testhide_protocol::AgentId;
 use testhide_protocol::api::{Build, BuildState, LogPage, Project};
@@ -46,10 +48,22 @@ impl TestServer {
 
     /// As [`TestServer::start_with`] with a clock of the test's own.
     pub(crate) async fn start_at(clock: Clock, environment: &[(&str, &str)]) -> Self {
+        Self::start_on(clock, environment, None).await
+    }
+
+    /// As [`TestServer::start_at`] on a disk that has as many bytes free as `disk` says at that moment.
+    pub(crate) async fn start_on(
+        clock: Clock,
+        environment: &[(&str, &str)],
+        disk: Option<Arc<AtomicU64>>,
+    ) -> Self {
         testhide_agent::install_crypto();
         let dir = tempfile::tempdir().expect("a directory");
-        let (app, serving, shutdown) =
-            open(dir.path().join("data"), "127.0.0.1:0", environment, &clock).await;
+        let data = dir.path().join("data");
+        let disk = disk.map(|free| {
+            DiskGuard::with_probe(Floors::default(), move || free.load(Ordering::SeqCst))
+        });
+        let (app, serving, shutdown) = open(data, "127.0.0.1:0", environment, &clock, disk).await;
         let anonymous = Client::anonymous(&format!("http://{}", serving.address));
         let token = app
             .accounts
@@ -225,7 +239,8 @@ impl TestServer {
         drop(app);
         shutdown.cancel();
         serving.ended().await.expect("it ends in order");
-        let (app, serving, shutdown) = open(dir.path().join("data"), &address, &[], &clock).await;
+        let (app, serving, shutdown) =
+            open(dir.path().join("data"), &address, &[], &clock, None).await;
         Self {
             app,
             root,
@@ -258,6 +273,7 @@ async fn open(
     listen: &str,
     environment: &[(&str, &str)],
     clock: &Clock,
+    disk: Option<DiskGuard>,
 ) -> (App, Serving, CancellationToken) {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let overrides = Overrides {
@@ -270,7 +286,11 @@ async fn open(
         &Environment(environment.iter().map(own).collect()),
     )
     .expect("settings");
-    let app = App::open(&settings, clock.clone()).expect("the directory opens");
+    let app = match disk {
+        Some(disk) => App::open_on(&settings, clock.clone(), disk),
+        None => App::open(&settings, clock.clone()),
+    };
+    let app = app.expect("the directory opens");
     let listener = TcpListener::bind(listen).await.expect("a port");
     let shutdown = CancellationToken::new();
     let serving = serve(app.clone(), listener, shutdown.clone()).expect("it serves");

@@ -62,6 +62,9 @@ impl Client {
                 }
             }
             Effect::LoadAgents => Answer::Agents(self.agents().await),
+            Effect::LoadAgent(agent) => {
+                Answer::Agent(self.get(&format!("/agents/{agent}"), NONE).await)
+            }
             Effect::Cancel(number) => {
                 let path = format!("/builds/{number}/cancel");
                 let outcome = self.post(&path, &Cancel::default(), None).await;
@@ -75,13 +78,17 @@ impl Client {
     }
 
     async fn log(&self, range: &LogRange) -> Answered<LogPage> {
-        let waits = range.purpose == LogPurpose::Follow;
+        let known_bytes = match range.purpose {
+            LogPurpose::Follow { known_bytes } => Some(known_bytes),
+            LogPurpose::Show | LogPurpose::Find => None,
+        };
         let mut query = vec![("from", range.from), ("limit", range.limit)];
         query.extend(range.attempt.map(|attempt| ("attempt", u64::from(attempt))));
-        if waits {
+        if let Some(known_bytes) = known_bytes {
             query.push(("wait_seconds", WAIT_SECONDS));
+            query.push(("known_bytes", known_bytes));
         }
-        let wait = Duration::from_secs(if waits { WAIT_SECONDS } else { 0 });
+        let wait = Duration::from_secs(known_bytes.map_or(0, |_| WAIT_SECONDS));
         self.get_waiting(&format!("/builds/{}/log", range.build), &query, wait)
             .await
     }

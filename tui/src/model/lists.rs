@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use testhide_protocol::api::{
-    Agent, Build, BuildVerdicts, FailureVerdict, SearchAnswer, SearchHit, SearchLine,
+    Agent, AgentDetails, Build, BuildVerdicts, FailureVerdict, SearchAnswer, SearchHit, SearchLine,
 };
 use testhide_protocol::{AgentId, ResultId};
 
@@ -164,9 +164,20 @@ pub(crate) struct Agents {
     pub(crate) stale: bool,
     pub(crate) selected: Option<AgentId>,
     pub(crate) filter: String,
+    /// The past of the agent that was asked for last.
+    pub(crate) details: Option<Box<AgentDetails>>,
+    /// Whose past was asked for, since the list was read.
+    pub(crate) asked: Option<AgentId>,
 }
 
 impl Agents {
+    /// The past of `agent`, if it is known.
+    pub(crate) fn past_of(&self, agent: AgentId) -> Option<&AgentDetails> {
+        self.details
+            .as_deref()
+            .filter(|details| details.agent.id == agent)
+    }
+
     pub(crate) fn shown(&self) -> Vec<&Agent> {
         let all = self.known.iter().flatten();
         all.filter(|agent| {

@@ -26,6 +26,10 @@ pub(crate) struct LogView {
     pub(crate) shown_attempt: Option<u32>,
     /// The held lines, by number.
     pub(crate) lines: BTreeMap<u64, LogLine>,
+    /// The line that is being written, as it was last seen.
+    pub(crate) running: Option<LogLine>,
+    /// Bytes that the log had then.
+    pub(crate) known_bytes: u64,
     pub(crate) total: u64,
     pub(crate) bytes: u64,
     /// Nothing will follow.
@@ -113,11 +117,30 @@ impl LogView {
     /// The lines that `height` rows can show at most, unwrapped.
     pub(crate) fn visible(&self, height: u16) -> RangeInclusive<u64> {
         let height = u64::from(height).max(1);
+        let last = self.last_shown();
         if self.follow {
-            self.total.saturating_sub(height - 1).max(1)..=self.total
+            last.saturating_sub(height - 1).max(1)..=last
         } else {
-            self.top..=self.top.saturating_add(height - 1).min(self.total)
+            self.top..=self.top.saturating_add(height - 1).min(last)
         }
+    }
+
+    /// The line that is being written, unless it ended meanwhile.
+    fn written_now(&self) -> Option<&LogLine> {
+        let next = self.total.saturating_add(1);
+        self.running.as_ref().filter(|line| line.number == next)
+    }
+
+    /// Number of the last line that can be shown: the one that is being written counts.
+    pub(crate) fn last_shown(&self) -> u64 {
+        self.written_now().map_or(self.total, |line| line.number)
+    }
+
+    /// A line, if it is held.
+    pub(crate) fn line(&self, number: u64) -> Option<&LogLine> {
+        self.lines
+            .get(&number)
+            .or_else(|| self.written_now().filter(|line| line.number == number))
     }
 
     /// Takes the lines of an answer and forgets those farthest from the screen.
@@ -128,6 +151,7 @@ impl LogView {
         {
             // Another attempt began: its lines are not this one's.
             self.lines.clear();
+            self.running = None;
             self.total = 0;
             self.top = 1;
         }
@@ -138,18 +162,17 @@ impl LogView {
         self.complete = page.complete;
         self.loaded = true;
         self.error = None;
-        for mut line in page.lines {
-            if line.text.len() > MAX_LINE {
-                let kept = line.text.floor_char_boundary(MAX_LINE);
-                let cut = line.text.len() - kept;
-                line.text.truncate(kept);
-                line.text.push_str(&format!(" … {cut} more bytes"));
-            }
-            if line.continued {
-                line.text.push_str(" …");
-            }
+        let reaches_the_end = page
+            .lines
+            .last()
+            .is_none_or(|last| last.number >= page.total_lines);
+        if reaches_the_end {
+            self.running = page.running.map(shortened);
+            self.known_bytes = page.total_bytes;
+        }
+        for line in page.lines {
             self.total = self.total.max(line.number);
-            self.lines.insert(line.number, line);
+            self.lines.insert(line.number, shortened(line));
         }
         self.forget_far_lines();
     }
@@ -176,7 +199,8 @@ impl LogView {
     /// The page to ask for, so that the screen can be filled.
     pub(crate) fn missing(&self, height: u16) -> Option<LogRange> {
         let mut visible = self.visible(height);
-        let missing = visible.find(|number| !self.lines.contains_key(number))?;
+        let is_missing = |number: &u64| *number <= self.total && !self.lines.contains_key(number);
+        let missing = visible.find(is_missing)?;
         // A short answer may end within a page: then go on where it ended.
         let page = (missing - 1) / PAGE * PAGE + 1;
         let from = if self.lines.contains_key(&page) {
@@ -214,8 +238,22 @@ impl LogView {
         } else {
             u64::from(height).max(1)
         };
-        self.total.saturating_sub(rows - 1).max(1)
+        self.last_shown().saturating_sub(rows - 1).max(1)
     }
+}
+
+/// A line of a bearable length, with marks where something is left out or goes on.
+fn shortened(mut line: LogLine) -> LogLine {
+    if line.text.len() > MAX_LINE {
+        let kept = line.text.floor_char_boundary(MAX_LINE);
+        let cut = line.text.len() - kept;
+        line.text.truncate(kept);
+        line.text.push_str(&format!(" … {cut} more bytes"));
+    }
+    if line.continued {
+        line.text.push_str(" …");
+    }
+    line
 }
 
 #[cfg(test)]

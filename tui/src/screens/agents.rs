@@ -1,11 +1,15 @@
 //! The agents: who is there, who is silent, and what they work on.
 
-use testhide_protocol::api::{Agent, HostSample};
+use testhide_protocol::Timestamp;
+use testhide_protocol::api::{Agent, AgentDetails, HostSample};
 
 use super::common::{first_row, heading, mark_selected, nothing};
 use crate::model::Model;
 use crate::paint::{Canvas, Tone};
 use crate::words;
+
+/// Connections that are shown of one agent.
+const CONNECTIONS: usize = 8;
 
 /// Draws the list of agents.
 pub(crate) fn agents(model: &Model, canvas: &mut Canvas<'_>) {
@@ -29,7 +33,16 @@ pub(crate) fn agents(model: &Model, canvas: &mut Canvas<'_>) {
     canvas.text_right(builds_at, builds_at + 5, 0, "BUSY", tone);
     canvas.text_right(seen_at, seen_at + 5, 0, "SEEN", tone);
     canvas.text(labels_at, 0, width, "WORKS ON / LABELS", tone);
-    let detail = if canvas.height() >= 10 { 3 } else { 0 };
+    let past = shown
+        .get(model.agents.cursor(&shown))
+        .and_then(|agent| model.agents.past_of(agent.id));
+    let past = past.map(|past| told(past, model.now)).unwrap_or_default();
+    let detail = match canvas.height() {
+        ..10 => 0,
+        // The list keeps at least half of the screen.
+        10..24 => 4,
+        height => (4 + count(&past)).min(height / 2),
+    };
     let height = canvas.height().saturating_sub(1 + detail);
     let cursor = model.agents.cursor(&shown);
     let first = first_row(cursor, shown.len(), height);
@@ -54,6 +67,10 @@ pub(crate) fn agents(model: &Model, canvas: &mut Canvas<'_>) {
         if !agent.builds.is_empty() {
             x = list.text(x, y, width.saturating_sub(x), &works_on(agent), Tone::Busy) + 2;
         }
+        if let Some(error) = &agent.last_error {
+            let mark = format!("! {}", words::age(error.time, model.now));
+            x = list.text(x, y, width.saturating_sub(x), &mark, Tone::Warning) + 2;
+        }
         list.text(
             x,
             y,
@@ -66,8 +83,43 @@ pub(crate) fn agents(model: &Model, canvas: &mut Canvas<'_>) {
         }
     }
     if detail > 0 {
-        about(model, &mut canvas.rows(1 + height, detail), shown[cursor]);
+        let mut about_it = canvas.rows(1 + height, detail);
+        about(model, &mut about_it, shown[cursor]);
+        for (y, line) in (4..detail).zip(&past) {
+            about_it.text(1, y, width.saturating_sub(2), line, Tone::Plain);
+        }
     }
+}
+
+fn count(lines: &[String]) -> u16 {
+    u16::try_from(lines.len()).unwrap_or(u16::MAX)
+}
+
+/// An agent's past in lines: what was refused of it, and its last connections.
+fn told(past: &AgentDetails, now: Timestamp) -> Vec<String> {
+    let refused: Vec<String> = past
+        .refusals
+        .iter()
+        .map(|refused| format!("{} × {}", refused.count, refused.kind))
+        .collect();
+    let mut lines = Vec::new();
+    if !refused.is_empty() {
+        lines.push(format!("refused: {}", refused.join(", ")));
+    }
+    for connection in past.connections.iter().take(CONNECTIONS) {
+        let since = words::moment(connection.from);
+        let from = connection.address.as_deref().unwrap_or("-");
+        let ended = match (&connection.ended, connection.until) {
+            (None, _) => "open".to_owned(),
+            (Some(why), Some(until)) => format!("ended {} ago: {why}", words::age(until, now)),
+            (Some(why), None) => format!("ended: {why}"),
+        };
+        lines.push(format!(
+            "{since} · {from} · {} · {ended}",
+            connection.version
+        ));
+    }
+    lines
 }
 
 fn works_on(agent: &Agent) -> String {
@@ -110,4 +162,14 @@ fn about(model: &Model, canvas: &mut Canvas<'_>, agent: &Agent) {
         None => labels,
     };
     canvas.text(1, 2, width, &last, Tone::Plain);
+    let from = agent
+        .address
+        .as_ref()
+        .map(|address| format!("from {address}"));
+    let error = agent.last_error.as_ref().map(|error| {
+        let when = words::age(error.time, model.now);
+        format!("last error {when} ago: {}", error.text)
+    });
+    let lines: Vec<String> = from.into_iter().chain(error).collect();
+    canvas.text(1, 3, width, &lines.join(" · "), Tone::Plain);
 }

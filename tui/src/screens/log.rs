@@ -20,7 +20,7 @@ pub(crate) fn log(model: &Model, canvas: &mut Canvas<'_>) {
         status(model, &mut canvas.rows(height - 1, 1));
     }
     let height = height.min(model.log_height());
-    if view.total == 0 {
+    if view.last_shown() == 0 {
         let empty = if view.complete {
             "This attempt wrote no log."
         } else {
@@ -79,7 +79,7 @@ fn from_the_end(view: &LogView, window: &mut Canvas<'_>) {
 /// The rows that a line takes: one, or with wrapping as many as it needs.
 fn rows(view: &LogView, window: &Canvas<'_>, number: u64) -> Vec<Row> {
     let digits = view.total.to_string().len().max(3);
-    let Some(line) = view.lines.get(&number) else {
+    let Some(line) = view.line(number) else {
         let gutter = format!("{number:>digits$} ");
         let pieces = vec![Piece {
             text: "…".to_owned(),

@@ -4,7 +4,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use testhide_protocol::BuildId;
-use testhide_protocol::api::{BuildState, Event as Happened, EventRecord, Page};
+use testhide_protocol::api::{BuildState, Event as Happened, EventRecord, LogLine, Page};
 
 use super::data;
 use super::{model_at, press};
@@ -311,6 +311,41 @@ fn find_goes_through_lines_that_are_not_here() {
 }
 
 #[test]
+fn the_line_that_is_written_is_replaced_and_not_repeated() {
+    let mut model = with_builds();
+    press(&mut model, ":log 421\n");
+    let range = |from, purpose| LogRange {
+        build: 421,
+        attempt: (from > 1).then_some(1),
+        from,
+        limit: 500,
+        purpose,
+    };
+    let show = range(1, LogPurpose::Show);
+    let mut tail = range(101, LogPurpose::Follow { known_bytes: 2_000 });
+    tail.limit = 1_000;
+    let mut say = |range: LogRange, text: &str, total| {
+        let mut page = data::log_page(range.from, total, total);
+        page.complete = false;
+        page.running = (!text.is_empty()).then(|| LogLine {
+            text: text.to_owned(),
+            number: total + 1,
+            ..data::log_page(1, 1, 1).lines.remove(0)
+        });
+        let page = Ok(page);
+        update(&mut model, Event::Answer(Answer::Log { range, page }));
+        let last = model.log.last_shown();
+        let shown = model.log.line(last).expect("the last line is held");
+        (last, shown.text.clone())
+    };
+    assert_eq!(say(show, "10%", 100), (101, "10%".to_owned()));
+    assert_eq!(say(tail, "20%", 100), (101, "20%".to_owned()));
+    // The line ended; nothing is written now.
+    let (last, text) = say(tail, "", 101);
+    assert_eq!((last, text.as_str()), (101, "line 101 of the log"));
+}
+
+#[test]
 fn following_takes_new_lines_and_scrolling_up_ends_it() {
     let mut model = with_builds();
     press(&mut model, ":log 421\n");
@@ -335,7 +370,7 @@ fn following_takes_new_lines_and_scrolling_up_ends_it() {
         attempt: Some(1),
         from: 101,
         limit: 1_000,
-        purpose: LogPurpose::Follow,
+        purpose: LogPurpose::Follow { known_bytes: 2_000 },
     };
     assert_eq!(effects, [Effect::LoadLog(follow)]);
     let mut page = data::log_page(101, 5, 105);
@@ -351,6 +386,7 @@ fn following_takes_new_lines_and_scrolling_up_ends_it() {
         effects,
         [Effect::LoadLog(LogRange {
             from: 106,
+            purpose: LogPurpose::Follow { known_bytes: 2_100 },
             ..follow
         })]
     );

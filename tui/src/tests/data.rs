@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use testhide_protocol::api::{
-    Agent, AgentLease, AgentMode, Attempt, Build, BuildState, BuildVerdicts, FailureVerdict,
-    Finding, FindingKind, FlakyPair, GateSummary, KnownSince, LogLine, LogPage, Outcome, Page,
-    RootCause, RunRef, SearchAnswer, SearchHit, SearchLine, SimilarFailure, StepResult, StepState,
-    Stream, TestCounts, TestResult, Tps, Verdict, VerdictKind,
+    Agent, AgentConnection, AgentDetails, AgentLease, AgentMode, AgentRefusals, AgentTrouble,
+    Attempt, Build, BuildState, BuildVerdicts, FailureVerdict, Finding, FindingKind, FlakyPair,
+    GateSummary, KnownSince, LogLine, LogPage, Outcome, Page, RootCause, RunRef, SearchAnswer,
+    SearchHit, SearchLine, SimilarFailure, StepResult, StepState, Stream, TestCounts, TestResult,
+    Tps, Verdict, VerdictKind,
 };
 use testhide_protocol::{
     AgentId, BuildId, JobId, ProjectId, ReportId, ResultId, TestId, Timestamp,
@@ -46,6 +47,7 @@ pub(crate) fn log_page(from: u64, limit: u64, total: u64) -> LogPage {
         build_id: BuildId::from_bytes(id(421)),
         attempt: 1,
         lines,
+        running: None,
         total_lines: total,
         total_bytes: total.saturating_mul(20),
         complete: true,
@@ -432,9 +434,11 @@ pub(crate) fn agents() -> Vec<Agent> {
                 mode_reason: None,
                 mode_changed_by: None,
                 mode_changed_at: None,
+                address: seen.map(|_| "10.0.0.7".to_owned()),
+                last_error: None,
             }
         };
-    vec![
+    let mut all = vec![
         agent(
             11,
             "linux-7",
@@ -460,7 +464,37 @@ pub(crate) fn agents() -> Vec<Agent> {
             &[],
         ),
         agent(14, "new-one", "resting", &[], None, &[]),
-    ]
+    ];
+    all[0].last_error = Some(AgentTrouble {
+        time: NOW.plus_millis(-120_000),
+        text: "refused (foreign_lease): a lease that it was never given".to_owned(),
+    });
+    all
+}
+
+/// The first agent with its past.
+pub(crate) fn agent_details() -> AgentDetails {
+    let connection = |from: i64, until: Option<i64>, ended: Option<&str>| AgentConnection {
+        from: NOW.plus_millis(-from),
+        until: until.map(|until| NOW.plus_millis(-until)),
+        address: Some("10.0.0.7".to_owned()),
+        version: "0.1.0".to_owned(),
+        ended: ended.map(str::to_owned),
+    };
+    AgentDetails {
+        agent: agents().swap_remove(0),
+        connections: vec![
+            connection(60_000, None, None),
+            connection(7_200_000, Some(3_600_000), Some("silent for 20 s")),
+            connection(9_000_000, None, Some("the server was stopped")),
+        ],
+        refusals: vec![AgentRefusals {
+            kind: "foreign_lease".to_owned(),
+            count: 3,
+            last_at: NOW.plus_millis(-120_000),
+            last_reason: "a lease that it was never given".to_owned(),
+        }],
+    }
 }
 
 /// One good answer for each screen.
@@ -498,5 +532,6 @@ pub(crate) fn answers() -> Vec<Answer> {
             failure: Ok(Box::new(failure(VerdictKind::Flaky))),
         },
         Answer::Agents(Ok(agents())),
+        Answer::Agent(Ok(Box::new(agent_details()))),
     ]
 }

@@ -42,8 +42,11 @@ fn key() -> impl Strategy<Value = Key> {
 }
 
 fn range() -> impl Strategy<Value = LogRange> {
-    let purpose =
-        prop::sample::select(vec![LogPurpose::Show, LogPurpose::Find, LogPurpose::Follow]);
+    let purpose = prop::sample::select(vec![
+        LogPurpose::Show,
+        LogPurpose::Find,
+        LogPurpose::Follow { known_bytes: 7 },
+    ]);
     (
         any::<bool>(),
         prop_oneof![Just(1u64), 1u64..5_000, any::<u64>()],

@@ -343,6 +343,12 @@ fn agents_screen() {
         model
     };
     check("agents", &mut agents(Ok(data::agents())));
+    let mut with_past = agents(Ok(data::agents()));
+    tell(
+        &mut with_past,
+        Answer::Agent(Ok(Box::new(data::agent_details()))),
+    );
+    check("agents_past", &mut with_past);
     check("agents_empty", &mut agents(Ok(Vec::new())));
     check("agents_error", &mut agents(Err(REFUSED.to_owned())));
     let mut bad = data::agents();

@@ -64,11 +64,18 @@ pub(super) fn take(model: &mut Model, answer: Answer) {
                 Ok(mut agents) => {
                     agents.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
                     (model.agents.known, model.agents.error) = (Some(agents), None);
+                    model.agents.asked = None;
                 }
                 Err(error) => {
                     (model.agents.error, model.agents.stale) = (Some(error), true);
                     later(model);
                 }
+            }
+        }
+        // Without it the screen says less; the list says whether the server can be reached.
+        Answer::Agent(answer) => {
+            if let Ok(details) = answer {
+                model.agents.details = Some(details);
             }
         }
         Answer::Cancelled { number, outcome } => match outcome {

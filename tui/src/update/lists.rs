@@ -140,11 +140,25 @@ pub(super) fn wants_failure(model: &mut Model, id: ResultId) -> Vec<Effect> {
 }
 
 pub(super) fn wants_agents(model: &mut Model) -> Vec<Effect> {
-    if model.agents.loading || !model.agents.stale || model.now < model.retry_at {
+    if model.agents.loading || model.now < model.retry_at {
         return Vec::new();
     }
-    (model.agents.stale, model.agents.loading) = (false, true);
-    vec![Effect::LoadAgents]
+    if model.agents.stale {
+        (model.agents.stale, model.agents.loading) = (false, true);
+        return vec![Effect::LoadAgents];
+    }
+    let shown = model.agents.shown();
+    let selected = shown
+        .get(model.agents.cursor(&shown))
+        .map(|agent| agent.id)
+        .filter(|agent| model.agents.asked != Some(*agent));
+    match selected {
+        Some(agent) => {
+            model.agents.asked = Some(agent);
+            vec![Effect::LoadAgent(agent)]
+        }
+        None => Vec::new(),
+    }
 }
 
 pub(super) fn wants_search(model: &mut Model) -> Vec<Effect> {

@@ -40,7 +40,9 @@ pub(super) fn wants(model: &mut Model) -> Vec<Effect> {
         view.asked = ranges.first().map(|range| range.from);
     }
     if view.loaded && view.follow && !view.complete && view.tail.is_none() {
-        let range = view.range(view.total + 1, FOLLOW_LINES, LogPurpose::Follow);
+        let known_bytes = view.known_bytes;
+        let purpose = LogPurpose::Follow { known_bytes };
+        let range = view.range(view.total.saturating_add(1), FOLLOW_LINES, purpose);
         view.tail = Some(range.from);
         ranges.push(range);
     }
@@ -58,7 +60,7 @@ pub(super) fn take(model: &mut Model, range: LogRange, page: Answered<LogPage>) 
     let view = &mut model.log;
     match range.purpose {
         LogPurpose::Show => view.asked = None,
-        LogPurpose::Follow => view.tail = None,
+        LogPurpose::Follow { .. } => view.tail = None,
         LogPurpose::Find => {
             let Some(scan) = view.find.as_mut().and_then(|find| find.scan.as_mut()) else {
                 return;
@@ -83,7 +85,8 @@ pub(super) fn take(model: &mut Model, range: LogRange, page: Answered<LogPage>) 
     let is_idle = page.lines.is_empty();
     let is_complete = page.complete;
     view.take(page);
-    if range.purpose == LogPurpose::Follow && is_idle && !is_complete {
+    let is_tail = matches!(range.purpose, LogPurpose::Follow { .. });
+    if is_tail && is_idle && !is_complete {
         view.retry_at = now.plus_millis(IDLE_MS);
     }
     if range.purpose == LogPurpose::Show && range.from <= view.total && is_idle {

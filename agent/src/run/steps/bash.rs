@@ -42,18 +42,24 @@ pub(super) async fn run(
             tracing::warn!(build.id = %spool.lease().build, %error, "cannot remember a step's process group");
         }
     };
-    match exec::execute(
+    let ending = exec::execute(
         command,
         Voice::Own,
+        context.bounds,
         context.log,
         &deadline,
         &mut context.stop,
         remember,
     )
-    .await
-    {
+    .await;
+    let explanation = context.bounds.explain();
+    match ending {
         Ok(Ending::Exited(status)) if status.success() => Outcome::passed(status.code(), None),
-        Ok(Ending::Exited(status)) => Outcome::failed(status.code(), exec::describe(status)),
+        Ok(Ending::Exited(status)) => {
+            let how = exec::describe(status);
+            let message = explanation.map_or(how.clone(), |why| format!("{how}: {why}"));
+            Outcome::failed(status.code(), message)
+        }
         Ok(Ending::TimedOut) => Outcome::timed_out(match own_limit {
             Some(limit) => format!("ended by its time limit of {} s", limit.as_secs()),
             None => "ended by the time limit of the build".to_owned(),
@@ -78,7 +84,7 @@ async fn prepare(
     tokio::fs::write(&file, script)
         .await
         .map_err(|error| format!("the script cannot be written: {error}"))?;
-    let mut command = Command::new("bash");
+    let mut command = context.bounds.command("bash");
     command
         .args(["-e", "-o", "pipefail"])
         .arg(file)

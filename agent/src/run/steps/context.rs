@@ -6,6 +6,7 @@ use testhide_protocol::wire::Assignment;
 
 use super::{bash, copy_artifacts, test_provider};
 use crate::clock::{Deadline, WorkClock};
+use crate::run::confine::Confinement;
 use crate::run::log::Log;
 use crate::run::stop::{Stop, StopSignal};
 use crate::run::workspace::Workspace;
@@ -21,6 +22,8 @@ pub(crate) struct StepContext<'a> {
     pub(crate) commit: Option<&'a str>,
     /// When the attempt's first step could begin, by the wall clock.
     pub(crate) began: Timestamp,
+    /// What holds its processes.
+    pub(crate) bounds: &'a Confinement,
     /// Where files are kept until they are delivered.
     pub(crate) spool: &'a SpoolDir,
     /// Where output goes.
