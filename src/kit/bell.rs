@@ -75,9 +75,7 @@ mod tests {
         bell.ring();
         hearing.rung().await;
         assert!(!hearing.has_rung());
-        let waiting = tokio::spawn(async move { hearing.rung().await });
-        tokio::task::yield_now().await;
-        bell.ring();
-        waiting.await.expect("it is woken");
+        tokio::join!(hearing.rung(), async { bell.ring() });
+        assert!(!hearing.has_rung());
     }
 }

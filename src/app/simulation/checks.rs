@@ -1,6 +1,6 @@
 //! What must hold when all work is done: what the server has against what the scripts wrote.
 
-use super::machine::{Attempted, Fate};
+use super::runner::{Attempted, Fate};
 use super::script::mark;
 use super::world::World;
 use crate::builds::{Inspected, InspectedAttempt};

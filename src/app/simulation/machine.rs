@@ -1,12 +1,12 @@
 //! An agent's machine: its disk, its agent process, and the runners of its attempts, each of which may die by itself.
 //!
-//! The agent's process is the real one. A runner plays a script into the real journal, and whatever it has written is written down here,
-//! to be compared with what the server has in the end.
+//! The agent's process is the real one. What its runners write is written down here, to be compared with what the server has in the end.
 
 use super::dice::{Dice, mix};
 use super::net::{Net, pass};
 use super::plan::{AgentPlan, Going};
-use super::script::{Script, StepScript, What};
+use super::runner::{Attempted, Fate, Playing, journal_files, length_of};
+use super::script::Script;
 use super::server::{SPECIAL, Server};
 use super::trace::Trace;
 use crate::accounts::Principal;
@@ -23,24 +23,18 @@ use testhide_agent::simulation::{self, Boot, ScriptedAttempt, StopOrder};
 use testhide_agent::{
     Agent, AgentError, AgentKey, AgentOptions, ByteStream, Opening, Runner, Uplink,
 };
-use testhide_protocol::api::{Enroll, StepState, Stream};
-use testhide_protocol::wire::{AttemptEnd, FileKind, Lease, RecordBody};
+use testhide_protocol::api::Enroll;
+use testhide_protocol::wire::{AttemptEnd, Lease};
 use testhide_protocol::{AgentId, Timestamp};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// How often a runner looks whether it is to stop, and syncs.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// How often an agent looks after its runners. A real one looks more often; here each look would only take time.
 const WATCH: Duration = Duration::from_millis(250);
 
 /// Sizes of segments of journals: small ones, so that many are begun and deleted, and the real one.
 const SEGMENTS: [u64; 3] = [2_000, 30_000, 16 * 1024 * 1024];
-
-/// Files up to this size are taken by the server.
-const TAKEN: usize = 400_000;
 
 /// A machine; clones are the same one.
 #[derive(Clone)]
@@ -80,35 +74,6 @@ struct RunnerProcess {
     task: JoinHandle<()>,
     kill: CancellationToken,
     path: PathBuf,
-}
-
-/// What a runner has written.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Attempted {
-    /// Its log.
-    pub(super) bytes: Vec<u8>,
-    /// Of the log, what was synced.
-    synced: usize,
-    /// Lengths of its journal's files when they were synced.
-    files_synced: BTreeMap<PathBuf, u64>,
-    /// Its files that the server takes, with their hashes.
-    pub(super) files: BTreeMap<String, [u8; 32]>,
-    /// Whether a file was one that the server does not take.
-    pub(super) has_too_large: bool,
-    pub(super) fate: Fate,
-}
-
-/// What became of a runner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Fate {
-    #[default]
-    Running,
-    /// It wrote its end.
-    Ended(AttemptEnd),
-    /// It died, or was told to forget it; what it wrote is there.
-    Died,
-    /// It died with its machine; what was not synced may be gone.
-    PowerLost { synced: usize },
 }
 
 impl Machine {
@@ -306,7 +271,13 @@ impl Machine {
         (left > 0).then(|| format!("agent {number} has {left} entries in its spool"))
     }
 
-    fn now(&self) -> Timestamp {
+    /// Writes down what a runner of it has written.
+    pub(super) fn note(&self, lease: Lease, change: impl FnOnce(&mut Attempted)) {
+        change(self.0.state.lock().attempts.entry(lease).or_default());
+    }
+
+    /// Its wall clock.
+    pub(super) fn now(&self) -> Timestamp {
         let elapsed = i64::try_from(self.0.began.elapsed().as_millis()).expect("some hours");
         let offset = self.0.state.lock().clock_millis;
         Timestamp(super::world::BEGIN.0 + elapsed + offset)
@@ -365,142 +336,6 @@ impl Machine {
         attempted.fate = Fate::Ended(end);
         drop(state);
         self.0.trace.line(format!("{name} ends as {end:?}"));
-    }
-}
-
-/// A script while it is played.
-struct Playing<'a> {
-    machine: Machine,
-    attempt: &'a mut ScriptedAttempt,
-    lease: Lease,
-    path: PathBuf,
-    began: Instant,
-    step: u32,
-    files: u32,
-}
-
-impl Playing<'_> {
-    async fn steps(&mut self, script: &Script) -> Result<(), StopOrder> {
-        for (number, step) in script.steps.iter().enumerate() {
-            self.step = u32::try_from(number).expect("a few steps");
-            let time = self.machine.now();
-            self.record(&RecordBody::StepStarted {
-                step: self.step,
-                time,
-            });
-            self.acts(step).await?;
-            self.sync();
-            self.record(&RecordBody::StepFinished {
-                step: self.step,
-                status: if step.passes {
-                    StepState::Passed
-                } else {
-                    StepState::Failed
-                },
-                exit_code: Some(i32::from(!step.passes)),
-                message: None,
-                duration_ms: 1,
-            });
-        }
-        Ok(())
-    }
-
-    async fn acts(&mut self, step: &StepScript) -> Result<(), StopOrder> {
-        for act in &step.acts {
-            self.wait(act.after).await?;
-            match &act.what {
-                What::Output(parts) => self.output(parts),
-                What::File { path, bytes } => self.file(path, bytes),
-            }
-        }
-        Ok(())
-    }
-
-    async fn wait(&mut self, time: Duration) -> Result<(), StopOrder> {
-        let end = Instant::now() + time;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            pass(left.min(LOOK)).await;
-            if self.attempt.is_sync_due() {
-                self.sync();
-            }
-            if let Some(order) = self.attempt.stop_order() {
-                return Err(order);
-            }
-            if left <= LOOK {
-                return Ok(());
-            }
-        }
-    }
-
-    fn output(&mut self, parts: &[(Stream, Vec<u8>)]) {
-        let (time, elapsed) = (self.machine.now(), self.began.elapsed());
-        let written = self.attempt.output(self.step, time, elapsed, parts);
-        written.expect("the disk has room");
-        self.note(|attempted| {
-            for (_, bytes) in parts {
-                attempted.bytes.extend_from_slice(bytes);
-            }
-        });
-    }
-
-    fn say(&mut self, words: &str) {
-        self.output(&[(Stream::System, words.as_bytes().to_vec())]);
-    }
-
-    fn file(&mut self, path: &str, bytes: &[u8]) {
-        let number = self.files;
-        self.files += 1;
-        // What the journal names is on the disk.
-        self.attempt
-            .put_file(number, bytes)
-            .expect("the disk has room");
-        let path = format!("{}/{path}", self.lease.attempt);
-        self.record(&RecordBody::File {
-            file: number,
-            kind: FileKind::Artifact,
-            step: self.step,
-            path: path.clone(),
-            size: bytes.len() as u64,
-            modified_at: None,
-            partial: false,
-        });
-        let hash = *blake3::hash(bytes).as_bytes();
-        self.note(|attempted| {
-            if bytes.len() > TAKEN {
-                attempted.has_too_large = true;
-            } else {
-                attempted.files.insert(path, hash);
-            }
-        });
-    }
-
-    fn record(&mut self, body: &RecordBody) {
-        self.attempt.record(body).expect("the disk has room");
-    }
-
-    fn sync(&mut self) {
-        self.attempt.sync().expect("the disk has room");
-        let lengths: BTreeMap<PathBuf, u64> = journal_files(&self.path)
-            .into_iter()
-            .map(|path| (path.clone(), length_of(&path)))
-            .collect();
-        self.note(|attempted| {
-            attempted.synced = attempted.bytes.len();
-            attempted.files_synced = lengths;
-        });
-    }
-
-    fn note(&self, change: impl FnOnce(&mut Attempted)) {
-        change(
-            self.machine
-                .0
-                .state
-                .lock()
-                .attempts
-                .entry(self.lease)
-                .or_default(),
-        );
     }
 }
 
@@ -579,24 +414,4 @@ fn in_memory_or_not() -> TempDir {
     let shared = Path::new("/dev/shm");
     let dir = tempfile::tempdir_in(shared).or_else(|_| tempfile::tempdir());
     dir.expect("there is room for a small directory")
-}
-
-fn journal_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
-        .map(|entries| {
-            entries
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .collect()
-        })
-        .unwrap_or_default();
-    files.retain(|path| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("journal"))
-    });
-    files.sort();
-    files
-}
-
-fn length_of(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
