@@ -109,6 +109,7 @@ async fn serve(
     let (to_agent, outbox) = mpsc::channel(FRAMES);
     let mut working = Working::new(agents.clone(), connected.clone(), to_agent.clone());
     let end = tokio::select! {
+        biased;
         end = read(&agents, &connected, stream, to_work) => end,
         end = write(&agents, &mut sink, outbox) => end,
         end = working.run(frames) => end,
@@ -283,6 +284,7 @@ async fn write(agents: &Agents, sink: &mut Sink, mut outbox: mpsc::Receiver<Serv
     let mut beat = tokio::time::interval(Duration::from_secs(u64::from(HEARTBEAT_SECONDS)));
     loop {
         let message = tokio::select! {
+            biased;
             message = outbox.recv() => match message {
                 Some(message) => message,
                 None => return End::Gone("its session ended".to_owned()),

@@ -19,6 +19,7 @@ use crate::runner::Runner;
 use crate::spool::{
     self, Boot, Order, Settings, Spool, SpoolDir, SpoolError, StopOrder, Stored, Survival,
 };
+use crate::threads::off_thread;
 
 /// What an agent's attempts have in common.
 pub(crate) struct Setup {
@@ -30,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     /// What runs attempts.
     pub(crate) runner: Arc<dyn Runner>,
+    /// Stops everything where it is.
+    pub(crate) kill: CancellationToken,
 }
 
 /// The attempts of one agent process.
@@ -56,6 +59,8 @@ pub(super) struct Shared {
     pub(super) vanished: Notify,
     /// No more work is taken.
     pub(super) stopping: CancellationToken,
+    /// Stops everything where it is.
+    kill: CancellationToken,
     pub(super) tasks: TaskTracker,
 }
 
@@ -110,6 +115,7 @@ impl Attempts {
             capacity,
             settings,
             runner,
+            kill,
         } = setup;
         let spool_root = dir.join("spool");
         std::fs::create_dir_all(&spool_root).map_err(SpoolError::at(&spool_root))?;
@@ -125,6 +131,7 @@ impl Attempts {
             heard: Notify::new(),
             vanished: Notify::new(),
             stopping: CancellationToken::new(),
+            kill,
             tasks: TaskTracker::new(),
             spool_root,
         }));
@@ -268,7 +275,7 @@ impl Attempts {
         let needless = held.spool.delivered(seq);
         if !needless.is_empty() {
             let delete = move || needless.iter().for_each(|path| spool::delete(path));
-            self.0.tasks.spawn_blocking(delete);
+            self.do_later(delete);
         }
         false
     }
@@ -326,7 +333,26 @@ impl Attempts {
 
     /// Deletes a spool on a thread that may wait for the disk.
     pub(super) fn remove_later(&self, spool: Arc<Spool>) {
-        self.0.tasks.spawn_blocking(move || remove(spool.dir()));
+        self.do_later(move || remove(spool.dir()));
+    }
+
+    /// Works on a thread that may wait for the disk.
+    fn do_later(&self, work: impl FnOnce() + Send + 'static) {
+        self.spawn(async move { drop(off_thread(work).await) });
+    }
+
+    /// Runs a task of this process.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let kill = self.0.kill.clone();
+        self.0.tasks.spawn(async move {
+            kill.run_until_cancelled_owned(task).await;
+        });
+    }
+
+    /// Waits until nothing of it runs any more; only after the kill.
+    pub(crate) async fn stopped(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 }
 

@@ -1,7 +1,6 @@
 //! Looks after runners: how far they are, whether they live, and what becomes of what a dead one left.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use testhide_protocol::wire::Lease;
 use tokio::time::sleep;
@@ -10,10 +9,6 @@ use super::attempts::{Attempts, Held, Phase, State};
 use super::ending::{self, Cause, Ended};
 use super::leftovers::end_leftovers;
 use crate::spool::Stored;
-
-/// How often runners are looked at: there is no event that crosses processes on every system, and a reader of a log notices more
-/// than this.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Every so many looks it is asked whether a runner lives; what a dead one left waits that long.
 const ALIVE_EVERY: u32 = 10;
@@ -27,7 +22,7 @@ impl Attempts {
             if self.pass(looks.is_multiple_of(ALIVE_EVERY)) == 0 {
                 self.0.begun.notified().await;
             } else {
-                sleep(LOOK_EVERY).await;
+                sleep(self.0.runner.look_every()).await;
             }
         }
     }
@@ -35,7 +30,7 @@ impl Attempts {
     /// Waits until nothing runs any more; only after [`Self::stop_all`], and while nobody watches.
     pub(crate) async fn ended(&self) {
         while self.pass(true) > 0 {
-            sleep(LOOK_EVERY).await;
+            sleep(self.0.runner.look_every()).await;
         }
         self.0.tasks.close();
         self.0.tasks.wait().await;
@@ -76,7 +71,7 @@ impl Attempts {
         }
         for (lease, spool) in left {
             let attempts = self.clone();
-            shared.tasks.spawn(async move {
+            self.spawn(async move {
                 // One that came to its end has ended its processes itself.
                 if !spool.progress().ended {
                     end_leftovers(lease, spool.dir().read_group()).await;
@@ -103,7 +98,7 @@ impl Attempts {
         };
         held.phase = Phase::Ending;
         let (attempts, spool) = (self.clone(), Arc::clone(&held.spool));
-        self.0.tasks.spawn(async move {
+        self.spawn(async move {
             let shared = &attempts.0;
             let word = attempts.word(lease);
             let ended = ending::end(&spool, shared.boot, cause, word, &shared.stopping).await;
