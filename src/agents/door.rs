@@ -13,7 +13,7 @@ use std::time::Duration;
 use testhide_protocol::AgentId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections from one address. Each costs a challenge and the check of a signature, together well under a millisecond.
+/// Connections from one address. Each costs a challenge, a look into the store and the check of a signature.
 const ADDRESS: Rate = Rate {
     burst: 1_000,
     per_second: 100.0,

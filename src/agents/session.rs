@@ -9,15 +9,15 @@ use super::refusal::{Breach, RefusalKind};
 use super::store::Agents;
 use super::working::Working;
 use crate::kit::{Bucket, Rate, random_bytes, to_hex};
-use crate::web::ApiError;
+use crate::web::{ApiError, ClientAddress};
+use axum::Router;
+use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 use testhide_protocol::wire::{MAX_CHUNK_WIRE, PROTOCOL_VERSION, ServerMessage};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -59,10 +59,9 @@ pub fn socket_routes(agents: Agents) -> Router {
 
 async fn upgrade(
     State(agents): State<Agents>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    ClientAddress(address): ClientAddress,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let address = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
     let Some(place) = agents.door.knock(address) else {
         let text = "too many connections at once";
         let breach = Breach::new(RefusalKind::OverRate, text);

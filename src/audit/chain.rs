@@ -50,7 +50,13 @@ impl Chain {
     /// # Errors
     /// [`Broken`] when it is not what was hashed or does not follow the one before; the chain stays as it was.
     pub(super) fn add(&mut self, body: &[u8], hash: [u8; 32]) -> Result<(), Broken> {
-        let expected = self.last_seq + 1;
+        let link: Option<Link> = serde_json::from_slice(body).ok();
+        // A part of a chain may begin anywhere.
+        let is_first = self.entries == 0;
+        let expected = match &link {
+            Some(link) if is_first => link.seq,
+            _ => self.last_seq.saturating_add(1),
+        };
         let broken = |what| Broken {
             seq: expected,
             what,
@@ -58,10 +64,8 @@ impl Chain {
         if hash_of(body) != hash {
             return Err(broken("was changed: its hash does not fit"));
         }
-        let link: Link =
-            serde_json::from_slice(body).map_err(|_| broken("cannot be read as an entry"))?;
-        // A part of a chain may begin anywhere.
-        if self.head.is_some() || self.entries > 0 {
+        let link = link.ok_or_else(|| broken("cannot be read as an entry"))?;
+        if !is_first {
             if link.seq != expected {
                 return Err(broken("is missing"));
             }
@@ -83,7 +87,7 @@ impl Chain {
     /// As the entries of the store.
     pub fn add_line(&mut self, line: &[u8]) -> Result<(), Broken> {
         let broken = Broken {
-            seq: self.last_seq + 1,
+            seq: self.last_seq.saturating_add(1),
             what: "is not a line of an export",
         };
         let rest = line.strip_suffix(b"\"}").ok_or_else(|| broken.clone())?;

@@ -7,22 +7,26 @@ use std::collections::HashMap;
 use std::time::Duration;
 use testhide_protocol::api::{AuditActorKind, AuditOutcome};
 
-/// How many of one kind from one place are written in full in a minute.
+/// How many of one kind from one place are written in full before the rest is counted.
 const IN_FULL: u32 = 3;
 
-/// What is counted together.
-const WINDOW: Duration = Duration::from_secs(60);
+/// What is counted together at first. It doubles each time as long as they go on: an agent that knocks at a closed door for a month is not a
+/// million entries.
+const FIRST_WINDOW: Duration = Duration::from_secs(60);
 
-/// Kinds and places that are told apart in a minute; those beyond are counted together.
+/// What is counted together at most.
+const LAST_WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// Kinds and places that are told apart at a time; those beyond are counted together.
 const PLACES: usize = 500;
 
-/// Entries that all refusals together may write: at most 100 at once, and 8,640 a day in the long run, which is about 4 MB.
+/// Entries that all refusals together may write: at most 100 at once and 8,640 a day in the long run, which is about 4 MB; beside them one a minute for those that find no room.
 const WRITES: Rate = Rate {
     burst: 100,
     per_second: 0.1,
 };
 
-/// Refusals of the last minute.
+/// Refusals of late.
 pub(super) struct Refusals {
     clock: Clock,
     inner: Mutex<Inner>,
@@ -46,6 +50,7 @@ struct Place {
 
 struct Seen {
     since: Duration,
+    window: Duration,
     written: u32,
     counted: u64,
     last: Entry,
@@ -85,6 +90,7 @@ impl Refusals {
         }
         let seen = places.entry(place).or_insert_with(|| Seen {
             since: now,
+            window: FIRST_WINDOW,
             written: 0,
             counted: 0,
             last: entry.clone(),
@@ -98,7 +104,8 @@ impl Refusals {
         None
     }
 
-    /// Entries for what was counted in minutes that are over. What finds no room now is counted in one entry for all.
+    /// Entries for what was counted in windows that are over. What finds no room now is counted in one entry for all; a place from which
+    /// nothing came any more is forgotten.
     pub(super) fn counted(&self) -> Vec<Entry> {
         let now = self.clock.monotonic();
         let mut inner = self.inner.lock();
@@ -109,15 +116,18 @@ impl Refusals {
         } = &mut *inner;
         let mut entries = Vec::new();
         places.retain(|_, seen| {
-            if now.saturating_sub(seen.since) < WINDOW {
+            if now.saturating_sub(seen.since) < seen.window {
                 return true;
             }
-            if seen.counted > 0 && writes.take(now) {
-                entries.push(summary(seen.last.clone(), seen.counted));
+            let counted = std::mem::take(&mut seen.counted);
+            if counted > 0 && writes.take(now) {
+                entries.push(summary(seen.last.clone(), counted, seen.window));
             } else {
-                *elsewhere += seen.counted;
+                *elsewhere += counted;
             }
-            false
+            seen.since = now;
+            seen.window = (seen.window * 2).min(LAST_WINDOW);
+            counted > 0
         });
         let rest = std::mem::take(elsewhere);
         if rest > 0 {
@@ -130,16 +140,20 @@ impl Refusals {
                     object("server", None, None),
                 )
             };
-            entries.push(summary(other, rest));
+            entries.push(summary(other, rest, FIRST_WINDOW));
         }
         entries
     }
 }
 
-fn summary(last: Entry, times: u64) -> Entry {
+fn summary(last: Entry, times: u64, window: Duration) -> Entry {
     let why = last.reason.as_deref().map(|reason| format!(": {reason}"));
+    let time = match window.as_secs() / 60 {
+        1 => "minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
     let reason = format!(
-        "refused {times} more times in the last minute{}",
+        "refused {times} more times in the last {time}{}",
         why.unwrap_or_default()
     );
     Entry {
@@ -176,7 +190,7 @@ mod tests {
             "another agent is another place"
         );
         assert!(refusals.counted().is_empty(), "the minute is not over");
-        clock.advance(WINDOW);
+        clock.advance(FIRST_WINDOW);
         let counted = refusals.counted();
         assert_eq!(counted.len(), 1);
         assert_eq!(counted[0].times, 4_213);
@@ -184,7 +198,41 @@ mod tests {
             counted[0].reason.as_deref(),
             Some("refused 4213 more times in the last minute: no frame")
         );
-        assert!(refusals.note(refusal(1)).is_some(), "a new minute");
+        assert!(refusals.note(refusal(1)).is_none(), "it goes on");
+        clock.advance(FIRST_WINDOW);
+        assert!(refusals.counted().is_empty(), "the window has grown");
+        clock.advance(FIRST_WINDOW);
+        let counted = refusals.counted();
+        assert_eq!(
+            counted[0].reason.as_deref(),
+            Some("refused 1 more times in the last 2 minutes: no frame")
+        );
+        clock.advance(LAST_WINDOW);
+        assert!(refusals.counted().is_empty());
+        assert!(
+            refusals.note(refusal(1)).is_some(),
+            "it was quiet for long enough"
+        );
+    }
+
+    #[test]
+    fn who_knocks_for_ever_writes_an_entry_an_hour() {
+        let clock = Clock::manual(Timestamp(0));
+        let refusals = Refusals::new(clock.clone());
+        let (mut entries, mut told) = (0, 0);
+        for _ in 0..60 * 24 * 7 {
+            for entry in [refusal(1), refusal(1)] {
+                let written = refusals.note(entry);
+                told += u64::from(written.is_some());
+                entries += usize::from(written.is_some());
+            }
+            clock.advance(FIRST_WINDOW);
+            let counted = refusals.counted();
+            told += counted.iter().map(|entry| entry.times).sum::<u64>();
+            entries += counted.len();
+        }
+        assert!(entries <= 3 + 24 * 7 + 6, "{entries} entries in a week");
+        assert!(told > 2 * 60 * 24 * 7 - 120, "{told} were told of");
     }
 
     #[test]
@@ -206,10 +254,18 @@ mod tests {
                 told += written.iter().map(|entry| entry.times).sum::<u64>();
                 entries += u64::from(written.is_some());
             }
-            clock.advance(WINDOW);
+            clock.advance(FIRST_WINDOW);
             let counted = refusals.counted();
             told += counted.iter().map(|entry| entry.times).sum::<u64>();
             entries += counted.len() as u64;
+        }
+        for _ in 0..2 {
+            clock.advance(LAST_WINDOW);
+            told += refusals
+                .counted()
+                .iter()
+                .map(|entry| entry.times)
+                .sum::<u64>();
         }
         assert_eq!(told, 1_000 * 60 * 24, "each was told of");
         assert!(entries < 11_000, "{entries} entries in a day");

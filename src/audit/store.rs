@@ -46,7 +46,7 @@ impl Audit {
     }
 
     /// Writes a refusal down, in full or as a count: few of one kind from one place are written in full, the others are counted and
-    /// written together within a minute or two ([`Audit::write_counts`]). A store that cannot take it loses it, and says so in the
+    /// written together later ([`Audit::write_counts`]). A store that cannot take it loses it, and says so in the
     /// server's log.
     pub async fn refused(&self, entry: Entry) {
         if let Some(entry) = self.refusals.note(entry) {

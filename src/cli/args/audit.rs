@@ -53,7 +53,7 @@ pub(in crate::cli) struct ListAudit {
 /// `audit verify`
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyAudit {
-    /// Check an export instead of the server's log; needs no server
+    /// Check an export instead of the server's log; needs no server. One that was filtered by more than time has gaps
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seq", "hash"])]
     pub file: Option<PathBuf>,
     /// Number of an entry that was written down earlier: it must still be there

@@ -127,7 +127,11 @@ async fn verify_audit(
             return Err(ApiError::invalid("invalid_query", text));
         }
     };
-    let checked = tokio::task::spawn_blocking(move || audit.verify(known)).await;
+    let checking = tokio::task::spawn_blocking(move || {
+        let known = known.as_ref();
+        audit.verify(known.map(|(seq, hash)| (*seq, hash.as_str())))
+    });
+    let checked = checking.await;
     Ok(Json(checked.map_err(|error| ApiError::internal(&error))??))
 }
 
