@@ -61,9 +61,7 @@ impl TestServer {
         let dir = tempfile::tempdir().expect("a directory");
         let data = dir.path().join("data");
         let disk = disk.map(|free| {
-            DiskGuard::with_probe(data.clone(), Floors::default(), move || {
-                free.load(Ordering::SeqCst)
-            })
+            DiskGuard::with_probe(Floors::default(), move || free.load(Ordering::SeqCst))
         });
         let (app, serving, shutdown) = open(data, "127.0.0.1:0", environment, &clock, disk).await;
         let anonymous = Client::anonymous(&format!("http://{}", serving.address));
