@@ -88,6 +88,8 @@ const PURE_FILES: &[&str] = &[
     "src/search/query/",
     "src/reports/parse/",
     "src/history/identity.rs",
+    "src/protocol/mask/",
+    "src/protocol/env_file/",
     "tui/src/update.rs",
 ];
 

@@ -252,6 +252,9 @@ impl Journals {
                 chunks.push(chunk.clone());
             }
         }
+        let bytes = chunks.iter().map(|chunk| chunk.raw_len as usize).sum();
+        // Readers see how busy the server is with this, and step back.
+        let _delivery = self.agents.logs.viewers().delivery(bytes);
         let placed = if chunks.is_empty() {
             Vec::new()
         } else {

@@ -9,12 +9,12 @@ use super::refusal::{Breach, RefusalKind};
 use super::store::Agents;
 use super::working::Working;
 use crate::kit::{Bucket, Rate, random_bytes, to_hex};
-use crate::web::{ApiError, Peer};
+use crate::web::{ApiError, ClientAddress};
+use axum::Router;
+use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::net::IpAddr;
@@ -59,10 +59,9 @@ pub fn socket_routes(agents: Agents) -> Router {
 
 async fn upgrade(
     State(agents): State<Agents>,
-    peer: Option<Extension<ConnectInfo<Peer>>>,
+    ClientAddress(address): ClientAddress,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let address = peer.map(|Extension(ConnectInfo(Peer(peer)))| peer.ip());
     let Some(place) = agents.door.knock(address) else {
         let text = "too many connections at once";
         let breach = Breach::new(RefusalKind::OverRate, text);

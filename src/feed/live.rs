@@ -133,7 +133,7 @@ impl Follower {
     async fn serve(&mut self, socket: &mut WebSocket) -> Result<Infallible, End> {
         let stopping = self.feed.tasks.stopping();
         loop {
-            self.feed.viewers.turn(Turn::Follow).await;
+            self.feed.viewers.turn(Turn::Feed).await;
             // Asked anew each time: a token that ended or was revoked, or a permission that was taken away, ends what it gave.
             let principal = self
                 .feed

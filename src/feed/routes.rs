@@ -71,7 +71,7 @@ async fn list_events(
         None
     } else {
         let seat = feed.viewers.wait_seat(principal.user)?;
-        feed.viewers.turn(Turn::Follow).await;
+        feed.viewers.turn(Turn::Feed).await;
         Some(seat)
     };
     let heard = feed

@@ -72,7 +72,7 @@ impl Feed {
                 () = stopping.cancelled() => return Ok(heard),
                 woken = self.log.wait_after(from, patience) => woken?,
             }
-            self.viewers.turn(Turn::Follow).await;
+            self.viewers.turn(Turn::Feed).await;
         }
     }
 
@@ -115,6 +115,6 @@ fn may_hear(principal: &Principal, visible: &Visible, record: &EventRecord) -> b
             | Event::AgentConnected { .. }
             | Event::AgentDisconnected { .. },
         ) => true,
-        (None, _) => principal.superuser,
+        (None, _) => principal.is_superuser(),
     }
 }

@@ -34,8 +34,6 @@ impl Logs {
     /// # Errors
     /// [`LogsError::Chunk`] for a chunk that does not hold what it says (nothing is stored), failures of the store.
     pub async fn place(&self, chunks: Vec<Chunk>) -> Result<Vec<PlacedChunk>, LogsError> {
-        self.viewers
-            .delivered(chunks.iter().map(|chunk| chunk.raw_len as usize).sum());
         let counting = tokio::task::spawn_blocking(move || {
             let mut counted = Vec::with_capacity(chunks.len());
             for chunk in chunks {

@@ -48,7 +48,7 @@ impl Logs {
         Self::with_viewers(storage, volumes, Viewers::default())
     }
 
-    /// The logs in `storage` and `volumes`; what agents deliver takes from what `viewers` may read.
+    /// The logs in `storage` and `volumes`; `viewers` read them.
     #[must_use]
     pub fn with_viewers(storage: Storage, volumes: Volumes, viewers: Viewers) -> Self {
         Self {

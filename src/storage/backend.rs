@@ -85,6 +85,9 @@ impl HeldFile {
         let len = self.backend.len()?;
         for span in &spans {
             let rest = usize::try_from(len.saturating_sub(span.offset)).unwrap_or(usize::MAX);
+            if rest == 0 {
+                continue;
+            }
             let mut bytes = vec![0; span.len.min(rest)];
             self.backend.read(span.offset, &mut bytes)?;
             self.backend.write(span.offset, &bytes)?;

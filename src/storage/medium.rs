@@ -11,13 +11,13 @@ use std::time::Duration;
 
 /// What the store needs of a file system.
 pub(super) trait Medium: Debug + Send + Sync {
-    /// Opens the file at `path` for this process alone, to be written.
+    /// Opens the file at `path` to be written, for this process alone.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when another process holds it; any other I/O error.
     fn open(&self, path: &Path) -> io::Result<Box<dyn StorageBackend>>;
 
-    /// As [`Medium::open`], for a file that is only read.
+    /// Opens the file at `path` to be read, while no process writes it.
     ///
     /// # Errors
     /// As [`Medium::open`].
@@ -54,11 +54,15 @@ pub(super) struct FileSystem;
 
 impl Medium for FileSystem {
     fn open(&self, path: &Path) -> io::Result<Box<dyn StorageBackend>> {
-        hold(OpenOptions::new().read(true).write(true).open(path)?)
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let locked = file.try_lock();
+        held(file, locked)
     }
 
     fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn StorageBackend>> {
-        hold(File::open(path)?)
+        let file = File::open(path)?;
+        let locked = file.try_lock_shared();
+        held(file, locked)
     }
 
     fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -87,9 +91,9 @@ impl Medium for FileSystem {
     }
 }
 
-/// Takes the file's lock, which goes with the file; a file system without locks has none to take.
-fn hold(file: File) -> io::Result<Box<dyn StorageBackend>> {
-    match file.try_lock() {
+/// A file whose lock was asked for; the lock goes with the file, and a file system without locks has none to give.
+fn held(file: File, locked: Result<(), TryLockError>) -> io::Result<Box<dyn StorageBackend>> {
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}

@@ -61,11 +61,13 @@ async fn write_one(
         count.put(&0, &number)?;
         let mut rows = ROWS.write(wtxn)?;
         rows.put(&number, &bytes_of(number))?;
+        let mut places = PLACES.write(wtxn)?;
         if number > KEPT {
             rows.remove(&(number - KEPT))?;
+            places.remove(&(number - KEPT))?;
         }
         if let Some(place) = &place {
-            PLACES.write(wtxn)?.put(&number, place)?;
+            places.put(&number, place)?;
         }
         Ok::<_, StorageError>(number)
     });

@@ -161,3 +161,35 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_back_by_itself_says_when_to_ask_again() {
+        let check = |error: StorageError, status: u16, code: &str, retry: Option<&str>| {
+            let error = ApiError::from(error);
+            assert_eq!((error.status(), error.code()), (status, code));
+            let response = error.into_response();
+            let after = response.headers().get(header::RETRY_AFTER);
+            assert_eq!(after.and_then(|value| value.to_str().ok()), retry, "{code}");
+        };
+        let unavailable = StorageError::Unavailable {
+            file: "state.redb".into(),
+            what: "no space".into(),
+        };
+        check(unavailable, 503, "store_unavailable", Some("2"));
+        let read_only = StorageError::ReadOnly {
+            free_mb: 1,
+            floor_mb: 2,
+        };
+        check(read_only, 503, "disk_full", Some("10"));
+        check(StorageError::Closing, 503, "closing", Some("2"));
+        let damaged = StorageError::Corrupt {
+            table: "builds".into(),
+            what: "is empty".into(),
+        };
+        check(damaged, 500, "internal", None);
+    }
+}

@@ -15,7 +15,7 @@ pub async fn diagnose(dir: &Path) -> Diagnosis {
     let settings = config.as_ref().unwrap_or(&usual);
     findings.extend(files::directory(&dir, settings));
     findings.extend(files::process(&dir));
-    findings.extend(files::spool(&dir));
+    findings.push(files::spool(&dir));
     findings.extend(files::quarantine(&dir));
     findings.extend(files::directories_to_clean(&dir, settings));
     if let Some(config) = &config {

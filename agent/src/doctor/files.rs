@@ -124,8 +124,15 @@ pub(super) fn directory(dir: &Path, config: &Config) -> Vec<Finding> {
                 "make room; the agent deletes old workspaces and homes before its next build",
             )
         } else {
-            let found = format!("{found}; below {} old workspaces go", gigabytes(wanted));
-            Finding::fine("disk", found)
+            let below = gigabytes(wanted);
+            Finding::fine(
+                "disk",
+                if wanted == 0 {
+                    found
+                } else {
+                    format!("{found}; below {below} old workspaces go")
+                },
+            )
         });
     }
     findings
@@ -146,12 +153,13 @@ pub(super) fn process(dir: &Path) -> Option<Finding> {
 }
 
 /// What waits for the server.
-pub(super) fn spool(dir: &Path) -> Option<Finding> {
+pub(super) fn spool(dir: &Path) -> Finding {
     let root = dir.join("spool");
     let mut attempts = 0u32;
     let mut bytes = 0;
     let mut longest = Duration::ZERO;
-    for entry in entries(&root).ok()? {
+    // An agent that never ran has none.
+    for entry in entries(&root).unwrap_or_default() {
         if entry.file_name().to_string_lossy().ends_with(".done") {
             continue;
         }
@@ -161,7 +169,7 @@ pub(super) fn spool(dir: &Path) -> Option<Finding> {
         longest = longest.max(since);
     }
     if attempts == 0 {
-        return Some(Finding::fine("spool", "nothing waits for the server"));
+        return Finding::fine("spool", "nothing waits for the server");
     }
     let found = format!(
         "here for the server: {}, {}; at least one wrote nothing for {}",
@@ -169,12 +177,12 @@ pub(super) fn spool(dir: &Path) -> Option<Finding> {
         gigabytes(bytes),
         hours(longest)
     );
-    Some(if longest > OLD {
+    if longest > OLD {
         let advice = "see whether the agent runs and the server can be reached";
         Finding::attention("spool", found, advice)
     } else {
         Finding::fine("spool", found)
-    })
+    }
 }
 
 /// Bytes of a directory, and how long ago something in it was written.
@@ -212,7 +220,9 @@ pub(super) fn quarantine(dir: &Path) -> Option<Finding> {
     (count > 0).then(|| {
         Finding::attention(
             "quarantine",
-            format!("{count} workspaces could not be deleted and lie in `.quarantine`"),
+            format!(
+                "what could not be deleted lies in `.quarantine`, from earlier builds: {count}"
+            ),
             "delete them as root, after unmounting what steps may have mounted there",
         )
     })

@@ -4,8 +4,10 @@
 //! prepared but the commits.
 
 mod lab;
+mod restart;
 mod run;
 mod sample;
+mod server;
 mod show;
 
 pub use run::{DemoOptions, run};

@@ -1,6 +1,7 @@
 //! The course of the demo.
 
 use super::lab::Lab;
+use super::restart::survive;
 use super::sample::{self, Expected};
 use super::show;
 use crate::cli::serve::{log_to_stderr, stop_signal};
@@ -53,7 +54,7 @@ async fn shown(options: &DemoOptions) -> anyhow::Result<bool> {
     writeln!(
         out,
         "Server on {}, one agent, {} builds of {} commits:\n",
-        lab.address,
+        lab.address(),
         plan.commits.len(),
         commits.len()
     )?;
@@ -90,10 +91,14 @@ async fn shown(options: &DemoOptions) -> anyhow::Result<bool> {
             plan.last
         )?;
     }
+    writeln!(out, "{}", show::before_restart())?;
+    out.flush()?;
+    let (lab, survivor) = Box::pin(survive(lab, dir.path())).await?;
+    writeln!(out, "{}", show::survivor(&survivor))?;
     if options.exit {
         Box::pin(lab.stop()).await?;
     } else {
-        writeln!(out, "{}", show::next_steps(&lab.address, &lab.token))?;
+        writeln!(out, "{}", show::next_steps(&lab.address(), lab.token()))?;
         Box::pin(lab.serve_on()).await?;
     }
     Ok(right)

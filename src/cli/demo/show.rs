@@ -1,5 +1,6 @@
 //! What the demo prints.
 
+use super::restart::Survivor;
 use std::fmt::Write;
 use testhide_protocol::api::{Build, BuildVerdicts, FailureVerdict, VerdictKind};
 
@@ -85,6 +86,37 @@ fn one(verdict: &FailureVerdict) -> String {
         );
     }
     let _ = writeln!(out, "         cause: {}", verdict.root_cause.reason);
+    out
+}
+
+/// What comes now.
+pub(super) fn before_restart() -> &'static str {
+    "Now the server is stopped in the middle of a build, and started again:\n"
+}
+
+/// What became of the build.
+pub(super) fn survivor(survivor: &Survivor) -> String {
+    let Survivor {
+        number,
+        before,
+        stored,
+        without,
+        lines,
+    } = *survivor;
+    let mut out = String::new();
+    let stored = format!("printed before it had stopped; {stored} of them were stored");
+    for (from, to, what) in [
+        (1, before, stored.as_str()),
+        (before + 1, without, "printed while there was no server"),
+        (without + 1, lines, "printed from its new start on"),
+    ] {
+        let range = format!("{from}\u{2013}{to}");
+        let _ = writeln!(out, "  lines {range:<7}  {what}");
+    }
+    let _ = writeln!(
+        out,
+        "\nBuild {number} passed in its first attempt. Its log was read again: lines 1\u{2013}{lines}, each once, in order, nothing missing."
+    );
     out
 }
 

@@ -6,7 +6,7 @@ use super::scanner::Scanner;
 use super::secret::Secret;
 use std::sync::Arc;
 
-/// Most bytes that all values of one build have together: an automaton of all their forms takes some 20 MB then.
+/// Most bytes that all values of one build have together: an automaton of all their forms takes up to 40 MB then.
 pub const MAX_SECRETS_BYTES: usize = 64 * 1024;
 
 /// What stands for a secret whose name cannot be shown, because it holds a secret itself.

@@ -10,7 +10,7 @@
 //!
 //! * as it is, with `\n` or `\r\n` between lines;
 //! * base64 and base64url, with and without padding, wherever in a longer encoded text it begins (three alignments), also of its UTF-16LE as PowerShell
-//!   takes it; up to 6 bits of its first and its last byte stay in the characters that they share with their neighbours;
+//!   takes it; up to 4 bits of its first and of its last byte stay in the characters that they share with their neighbours;
 //! * hex in lower or upper case;
 //! * base64 and hex also wrapped to lines of at least 32 characters, with any end of line and indentation;
 //! * UTF-16 of either byte order;

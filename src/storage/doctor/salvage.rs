@@ -60,7 +60,18 @@ pub(in crate::storage) fn salvage_on(
     }
     let pages = open_pages(medium, &path, dir)?;
     let chosen = choose(&pages).map_err(|what| StorageError::corrupt(STATE, what))?;
-    let (found, walked) = pages.tables(&chosen.commit);
+    let (mut found, walked) = pages.tables(&chosen.commit);
+    let mut missing = Vec::new();
+    if found.is_empty() {
+        // Without its list of tables a commit is lost; the one before it is often still there.
+        let commits = pages.head().map(|head| head.commits).unwrap_or_default();
+        found = commits
+            .iter()
+            .map(|commit| pages.tables(commit).0)
+            .find(|tables| !tables.is_empty())
+            .unwrap_or_default();
+        missing.push(Damage::of_file(STATE, "what the last commit changed"));
+    }
     if found.is_empty() {
         return Err(StorageError::corrupt(STATE, "no table of it can be read"));
     }
@@ -71,7 +82,6 @@ pub(in crate::storage) fn salvage_on(
         instance: options.instance.clone(),
     };
     let mut archive = ArchiveWriter::start(header, out, progress)?;
-    let mut missing = Vec::new();
     if let Some(note) = chosen.note {
         missing.push(Damage::of_file(STATE, note));
     }
