@@ -50,4 +50,4 @@ pub use machine::MachineRules;
 pub use run::Limits;
 pub use runner::{InProcess, Program, Runner, log_to_stderr, run_attempt};
 pub use session::{ByteStream, Opening, Uplink};
-pub use spool::{Boot, SpoolError};
+pub use spool::{Boot, SpoolError, StopOrder};

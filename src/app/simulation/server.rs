@@ -6,6 +6,7 @@ use super::plan::JobPlan;
 use crate::accounts::Principal;
 use crate::agents::{self, Agents, Reconcile};
 use crate::artifacts::Artifacts;
+use crate::audit::Audit;
 use crate::builds::Builds;
 use crate::events::EventLog;
 use crate::jobs::Jobs;
@@ -79,11 +80,12 @@ impl Server {
         let agents = Agents::new(
             storage.clone(),
             volumes.clone(),
-            clock,
+            clock.clone(),
             tasks.clone(),
             builds.clone(),
             logs.clone(),
             reports,
+            Audit::new(storage.clone(), clock),
             MAX_FILE_BYTES,
         );
         keep_mended(&storage, &volumes, &tasks);

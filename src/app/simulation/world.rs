@@ -184,7 +184,9 @@ impl World {
                 self.ask().await;
             }
             Action::Cancel { nth } => self.cancel(nth).await,
-            Action::SetMode { agent, mode } => drop(self.set_mode(agent, mode).await),
+            Action::SetMode { agent, mode } => {
+                self.set_mode(agent, mode).await;
+            }
             Action::Remove { agent } => self.remove(agent).await,
             Action::AgentClock { agent, millis } => self.machines[agent].jump(millis),
             Action::ServerClock { millis } => self.clock.jump(millis),
