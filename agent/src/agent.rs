@@ -20,7 +20,7 @@ use crate::machine::MachineRules;
 use crate::metrics::Meter;
 use crate::run::{Attempts, Seen, Setup, Workspaces};
 use crate::runner::{ALIVE, Runner};
-use crate::session::serve_forever;
+use crate::session::{Tcp, Uplink, serve_forever};
 use crate::spool::{SEGMENT_BYTES, Settings};
 
 /// How long a stopping agent tries to deliver what it has; the rest waits in the spool for its next start.
@@ -115,6 +115,7 @@ impl AgentOptions {
 pub struct Agent {
     options: AgentOptions,
     web_socket: String,
+    uplink: Arc<dyn Uplink>,
     /// Locked as long as this lives; the system unlocks them when the process dies. The first keeps other agents out, the second tells
     /// runners that they have an agent: those ask by locking it for a moment, which must not keep an agent out.
     _locks: [File; 2],
@@ -179,8 +180,15 @@ impl Agent {
         Ok(Self {
             options: AgentOptions { dir, ..options },
             web_socket,
+            uplink: Arc::new(Tcp),
             _locks: [lock, alive],
         })
+    }
+
+    /// The same agent, whose way to the server is the caller's.
+    #[must_use]
+    pub fn over(self, uplink: Arc<dyn Uplink>) -> Self {
+        Self { uplink, ..self }
     }
 }
 
@@ -199,6 +207,26 @@ fn lock_file(path: &Path) -> Result<File, AgentError> {
 /// # Errors
 /// When the spool cannot be used, or the server refuses this agent for good; running steps are ended in both cases.
 pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentError> {
+    serve(agent, shutdown, CancellationToken::new(), Machine::Real).await
+}
+
+/// What an agent runs on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Machine {
+    /// This one: its load is measured, its disk is kept from filling up.
+    Real,
+    /// One that there is not.
+    #[cfg(feature = "simulation")]
+    Simulated,
+}
+
+/// As [`run`], on a machine of either kind. When `kill` fires, everything stops where it is.
+pub(crate) async fn serve(
+    agent: Agent,
+    shutdown: CancellationToken,
+    kill: CancellationToken,
+    machine: Machine,
+) -> Result<(), AgentError> {
     install_crypto();
     let options = &agent.options;
     let setup = Setup {
@@ -206,10 +234,11 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
         capacity: usize::try_from(options.capacity).unwrap_or(usize::MAX),
         settings: options.settings(),
         runner: Arc::clone(&options.runner),
+        kill: kill.clone(),
     };
     let attempts = Attempts::open(setup)?;
-    let meter = Meter::new(&options.dir);
     let workspaces = Workspaces::new(options.dir.clone());
+    let meter = Meter::new(&options.dir);
     let stopped = async {
         shutdown.cancelled().await;
         attempts.stop_all();
@@ -219,10 +248,25 @@ pub async fn run(agent: Agent, shutdown: CancellationToken) -> Result<(), AgentE
             );
         }
     };
+    let chores = async {
+        match machine {
+            Machine::Real => tokio::select! {
+                () = meter.run() => {}
+                () = guard::keep(&attempts, &workspaces, &options.machine) => {}
+            },
+            #[cfg(feature = "simulation")]
+            Machine::Simulated => std::future::pending().await,
+        }
+    };
+    let (uplink, url) = (&*agent.uplink, &agent.web_socket);
     let result = tokio::select! {
-        result = serve_forever(options, &agent.web_socket, &attempts, &meter) => result,
-        () = meter.run() => Ok(()),
-        () = guard::keep(&attempts, &workspaces, &options.machine) => Ok(()),
+        biased;
+        () = kill.cancelled() => {
+            attempts.stopped().await;
+            return Ok(());
+        }
+        result = serve_forever(options, uplink, url, &attempts, &meter) => result,
+        () = chores => Ok(()),
         () = attempts.watch() => Ok(()),
         () = stopped => Ok(()),
     };

@@ -9,6 +9,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// The wall clock now.
 pub(crate) fn now() -> Timestamp {
+    #[cfg(feature = "simulation")]
+    if let Some(now) = crate::threads::simulated_now() {
+        return now;
+    }
     timestamp(SystemTime::now())
 }
 

@@ -30,7 +30,10 @@ mod removal;
 mod run;
 mod runner;
 mod session;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod spool;
+mod threads;
 
 #[cfg(test)]
 mod tests;
@@ -46,4 +49,5 @@ pub use keys::AgentKey;
 pub use machine::MachineRules;
 pub use run::Limits;
 pub use runner::{InProcess, Program, Runner, log_to_stderr, run_attempt};
+pub use session::{ByteStream, Opening, Uplink};
 pub use spool::{Boot, SpoolError};

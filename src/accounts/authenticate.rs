@@ -2,11 +2,12 @@
 
 use super::error::AccountsError;
 use super::handle::Accounts;
+use super::model::StoredToken;
 use super::principal::Principal;
 use super::store;
 use super::tokens::API_TOKEN_PREFIX;
 use crate::kit::sha256;
-use crate::storage::{ReadTxn, StorageError};
+use crate::storage::ReadTxn;
 use testhide_protocol::{Timestamp, TokenId, UserId};
 
 impl Accounts {
@@ -14,47 +15,44 @@ impl Accounts {
     /// microseconds.
     ///
     /// # Errors
-    /// [`AccountsError::NotAuthenticated`] for a token that is not ours or has ended, and for a user that is gone.
+    /// [`AccountsError::NotAuthenticated`] for a token that is not ours or has ended, for a session that was ended, and for a user that is
+    /// gone or shut out.
     pub fn authenticate(&self, bearer: &str) -> Result<Principal, AccountsError> {
         let now = self.clock.now();
         self.storage.read(|rtxn| {
-            let (user, token) = if bearer.starts_with(API_TOKEN_PREFIX) {
-                let (user, token, ends_at) = user_of_api_token(rtxn, bearer, now)?;
-                (user, Some((token, ends_at)))
-            } else {
-                (
-                    self.keys
-                        .verify(bearer, now)
-                        .ok_or(AccountsError::NotAuthenticated)?,
-                    None,
-                )
-            };
-            let principal = principal(rtxn, user)?.ok_or(AccountsError::NotAuthenticated)?;
-            Ok(principal.by_token(token))
+            if bearer.starts_with(API_TOKEN_PREFIX) {
+                let (user, id, token) = api_token(rtxn, bearer, now)?;
+                let principal = principal(rtxn, user)?;
+                self.uses.note(user, id, now);
+                return Ok(principal.by_token(id, &token));
+            }
+            let (user, session) = self
+                .keys
+                .verify(bearer, now)
+                .ok_or(AccountsError::NotAuthenticated)?;
+            if store::session(rtxn, user, session)?.is_none() {
+                return Err(AccountsError::NotAuthenticated);
+            }
+            Ok(principal(rtxn, user)?.in_session(session))
         })
     }
 }
 
-fn user_of_api_token(
+fn api_token(
     rtxn: &ReadTxn,
     secret: &str,
     now: Timestamp,
-) -> Result<(UserId, TokenId, Option<Timestamp>), AccountsError> {
+) -> Result<(UserId, TokenId, StoredToken), AccountsError> {
     // The look-up is by the hash of 256 random bits, so its time tells nothing that helps to guess.
-    let (user, id, token) = store::token_by_secret(rtxn, &sha256(secret.as_bytes()))?
-        .ok_or(AccountsError::NotAuthenticated)?;
-    if token.expires_at.is_some_and(|end| end <= now) {
-        return Err(AccountsError::NotAuthenticated);
-    }
-    Ok((user, id, token.expires_at))
+    let found = store::token_by_secret(rtxn, &sha256(secret.as_bytes()))?;
+    found
+        .filter(|(_, _, token)| token.expires_at.is_none_or(|end| end > now))
+        .ok_or(AccountsError::NotAuthenticated)
 }
 
-fn principal(rtxn: &ReadTxn, id: UserId) -> Result<Option<Principal>, StorageError> {
-    let Some(user) = store::user(rtxn, id)? else {
-        return Ok(None);
-    };
+fn principal(rtxn: &ReadTxn, id: UserId) -> Result<Principal, AccountsError> {
+    let user = store::user(rtxn, id)?.filter(|user| !user.disabled);
+    let user = user.ok_or(AccountsError::NotAuthenticated)?;
     let grants = store::grants(rtxn, id)?;
-    Ok(Some(
-        Principal::new(id, user.username, user.superuser).with_grants(grants),
-    ))
+    Ok(Principal::new(id, user.username, user.superuser).with_grants(grants))
 }

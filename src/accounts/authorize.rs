@@ -71,15 +71,16 @@ pub fn require(
     }
 }
 
-/// Whether `principal` may do what concerns the whole instance: a superuser everything, others look and make projects.
+/// Whether `principal` may do what concerns the whole instance: a superuser everything, others look and make projects. A token that is
+/// limited to a project or to permissions is for looking alone.
 ///
 /// # Errors
 /// [`Refusal::NotAllowed`].
 pub fn require_global(principal: &Principal, permission: GlobalPermission) -> Result<(), Refusal> {
     use GlobalPermission as Global;
     let for_everybody = match permission {
-        Global::ProjectsWrite
-        | Global::NodesRead
+        Global::ProjectsWrite => principal.require_whole().is_ok(),
+        Global::NodesRead
         | Global::UsersRead
         | Global::AiAssistRead
         | Global::ConfigurationRead
@@ -90,7 +91,7 @@ pub fn require_global(principal: &Principal, permission: GlobalPermission) -> Re
         | Global::ConfigurationWrite
         | Global::MonitoringWrite => false,
     };
-    if for_everybody || principal.superuser {
+    if for_everybody || principal.is_superuser() {
         Ok(())
     } else {
         Err(Refusal::NotAllowed)

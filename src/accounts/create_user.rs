@@ -29,6 +29,7 @@ impl Accounts {
             username: new.username,
             password_hash: self.passwords.turn().await?.hash(new.password).await?,
             superuser: new.superuser,
+            disabled: false,
             created_at: self.clock.now(),
         };
         let written = self.storage.write(move |wtxn| {

@@ -48,6 +48,18 @@ pub enum AccountsError {
     /// There is no such token of the caller's.
     #[error("there is no such token")]
     TokenNotFound,
+    /// There is no such session of the caller's.
+    #[error("there is no such session")]
+    SessionNotFound,
+    /// The caller came with an API token.
+    #[error("an API token belongs to no session")]
+    NoSession,
+    /// The reset token was used, has ended or never was.
+    #[error("the reset token was used, has ended or never was")]
+    WrongResetToken,
+    /// Nobody would be left who may do everything.
+    #[error("this is the last superuser that is not disabled")]
+    LastSuperuser,
     /// The secret that signs access tokens is too short to be safe.
     #[error("the secret that signs access tokens has {bytes} bytes, it needs at least {least}")]
     WeakSecret {
@@ -81,6 +93,7 @@ impl From<AccountsError> for ApiError {
                     BadValue::Password => "invalid_password",
                     BadValue::TokenName => "invalid_token_name",
                     BadValue::TokenLife => "invalid_token_life",
+                    BadValue::TokenPermissions => "invalid_token_permissions",
                 },
                 text,
             ),
@@ -98,6 +111,15 @@ impl From<AccountsError> for ApiError {
             AccountsError::UsernameTaken(_) => Self::conflict("username_taken", text),
             AccountsError::UserNotFound => Self::not_found("user_not_found", text),
             AccountsError::TokenNotFound => Self::not_found("token_not_found", text),
+            AccountsError::SessionNotFound => Self::not_found("session_not_found", text),
+            AccountsError::NoSession => {
+                Self::conflict("no_session", text).hint("revoke it with DELETE /api/v3/tokens/{id}")
+            }
+            AccountsError::WrongResetToken => Self::new(403, "wrong_reset_token", text)
+                .hint("a superuser makes a new one; it is good for an hour, once"),
+            AccountsError::LastSuperuser => {
+                Self::conflict("last_superuser", text).hint("make another superuser first")
+            }
             AccountsError::WeakSecret { .. }
             | AccountsError::Key { .. }
             | AccountsError::Hash(_) => Self::internal(&text),

@@ -4,6 +4,7 @@ use super::error::AccountsError;
 use super::jwt::Keys;
 use super::password::Passwords;
 use super::tries::Tries;
+use super::uses::Uses;
 use crate::kit::{Clock, create_private_dir, random_bytes, read_secret, to_hex, write_secret};
 use crate::storage::Storage;
 use std::io;
@@ -21,6 +22,7 @@ pub struct Accounts {
     pub(super) keys: Arc<Keys>,
     pub(super) passwords: Passwords,
     pub(super) tries: Arc<Tries>,
+    pub(super) uses: Arc<Uses>,
 }
 
 impl Accounts {
@@ -56,6 +58,7 @@ impl Accounts {
             keys: Arc::new(Keys::new(&secret)),
             passwords: Passwords::new(),
             tries,
+            uses: Arc::default(),
         })
     }
 }
@@ -76,7 +79,7 @@ mod tests {
     use crate::accounts::AccountsError;
     use crate::kit::Clock;
     use crate::storage::OpenOptions;
-    use testhide_protocol::{Timestamp, UserId};
+    use testhide_protocol::{SessionId, Timestamp, UserId};
 
     #[test]
     fn the_key_is_made_once_and_private() {
@@ -92,11 +95,12 @@ mod tests {
             )
         };
         let (user, now) = (UserId::generate(), Timestamp(0));
+        let session = SessionId::generate();
 
-        let token = open(None).unwrap().keys.issue(user, now);
+        let token = open(None).unwrap().keys.issue(user, session, now);
         assert_eq!(
             open(None).unwrap().keys.verify(&token, now),
-            Some(user),
+            Some((user, session)),
             "the second start has the same key"
         );
         #[cfg(unix)]

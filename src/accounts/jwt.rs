@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 use signature::{Signer, Verifier};
-use testhide_protocol::{Timestamp, UserId};
+use testhide_protocol::{SessionId, Timestamp, UserId};
 
 /// Seconds that an access token lives.
 pub(super) const LIFETIME_SECONDS: u64 = 15 * 60;
@@ -29,6 +29,7 @@ pub(super) struct Keys {
 struct Claims {
     iss: String,
     sub: UserId,
+    sid: SessionId,
     iat: i64,
     exp: i64,
 }
@@ -50,13 +51,14 @@ impl Keys {
         }
     }
 
-    /// A token that stands for `user` for the next 15 minutes.
-    pub(super) fn issue(&self, user: UserId, now: Timestamp) -> String {
+    /// A token that stands for `user` for the next 15 minutes, as long as the session lives.
+    pub(super) fn issue(&self, user: UserId, session: SessionId, now: Timestamp) -> String {
         let iat = now.0.div_euclid(1000);
         let exp = iat.saturating_add_unsigned(LIFETIME_SECONDS);
         let claims = Claims {
             iss: ISSUER.to_owned(),
             sub: user,
+            sid: session,
             iat,
             exp,
         };
@@ -68,11 +70,12 @@ impl Keys {
             .expect("a plain struct is signed with a secret of any length")
     }
 
-    /// Whom a token stands for; `None` when it is not ours or has ended.
-    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Option<UserId> {
+    /// Whom a token stands for, and in which session; `None` when it is not ours or has ended.
+    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Option<(UserId, SessionId)> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
         let alive = now.0.div_euclid(1000) < data.claims.exp;
-        (alive && data.header.kid.as_deref() == Some(&self.id)).then_some(data.claims.sub)
+        let ours = data.header.kid.as_deref() == Some(&self.id);
+        (alive && ours).then_some((data.claims.sub, data.claims.sid))
     }
 }
 
@@ -127,10 +130,14 @@ mod tests {
     use super::{Keys, LIFETIME_SECONDS};
     use proptest::prelude::*;
     use ring::hmac;
-    use testhide_protocol::{Timestamp, UserId};
+    use testhide_protocol::{SessionId, Timestamp, UserId};
 
     const SECRET: &[u8] = b"a secret of thirty-two bytes ...";
     const NOW: Timestamp = Timestamp(1_700_000_000_500);
+
+    fn a_session() -> SessionId {
+        SessionId::from_bytes([9; 16])
+    }
 
     fn base64(bytes: &[u8]) -> String {
         data_encoding::BASE64URL_NOPAD.encode(bytes)
@@ -150,10 +157,13 @@ mod tests {
     #[test]
     fn a_token_lives_for_its_time_and_no_longer() {
         let (keys, user) = (Keys::new(SECRET), UserId::generate());
-        let token = keys.issue(user, NOW);
+        let token = keys.issue(user, a_session(), NOW);
         let life = i64::try_from(LIFETIME_SECONDS).unwrap() * 1000;
-        assert_eq!(keys.verify(&token, NOW), Some(user));
-        assert_eq!(keys.verify(&token, NOW.plus_millis(life - 501)), Some(user));
+        assert_eq!(keys.verify(&token, NOW), Some((user, a_session())));
+        assert_eq!(
+            keys.verify(&token, NOW.plus_millis(life - 501)),
+            Some((user, a_session()))
+        );
         assert_eq!(keys.verify(&token, NOW.plus_millis(life - 500)), None);
         assert_eq!(
             Keys::new(b"another secret of 32 bytes .....").verify(&token, NOW),
@@ -165,18 +175,28 @@ mod tests {
     fn only_our_algorithm_issuer_and_key_are_taken() {
         let (keys, user) = (Keys::new(SECRET), UserId::generate());
         let kid = &keys.id;
+        let session = a_session();
         let good_header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{kid}"}}"#);
         let claims = |iss: &str, exp: i64| {
-            format!(r#"{{"iss":"{iss}","sub":"{user}","iat":1,"exp":{exp}}}"#)
+            format!(r#"{{"iss":"{iss}","sub":"{user}","sid":"{session}","iat":1,"exp":{exp}}}"#)
         };
         let good_claims = claims("testhide", 9_000_000_000);
-        let check =
-            |header: &str, claims: &str, algorithm, secret: &[u8], expected: Option<UserId>| {
-                let token = forge(header, claims, algorithm, secret);
-                assert_eq!(keys.verify(&token, NOW), expected, "{header} {claims}");
-            };
+        let check = |header: &str,
+                     claims: &str,
+                     algorithm,
+                     secret: &[u8],
+                     expected: Option<(UserId, SessionId)>| {
+            let token = forge(header, claims, algorithm, secret);
+            assert_eq!(keys.verify(&token, NOW), expected, "{header} {claims}");
+        };
         let sha256 = hmac::HMAC_SHA256;
-        check(&good_header, &good_claims, sha256, SECRET, Some(user));
+        check(
+            &good_header,
+            &good_claims,
+            sha256,
+            SECRET,
+            Some((user, a_session())),
+        );
         check(&good_header, &good_claims, sha256, b"", None);
         check(
             &good_header,
@@ -194,14 +214,16 @@ mod tests {
         );
         check(
             &good_header,
-            &format!(r#"{{"iss":"testhide","sub":"{user}","iat":1}}"#),
+            &format!(r#"{{"iss":"testhide","sub":"{user}","sid":"{session}","iat":1}}"#),
             sha256,
             SECRET,
             None,
         );
         check(
             &good_header,
-            r#"{"iss":"testhide","sub":"x","iat":1,"exp":9000000000}"#,
+            &format!(
+                r#"{{"iss":"testhide","sub":"x","sid":"{session}","iat":1,"exp":9000000000}}"#
+            ),
             sha256,
             SECRET,
             None,
@@ -243,12 +265,12 @@ mod tests {
         fn a_token_with_one_other_character_is_refused(at in 0usize..200, to in "[A-Za-z0-9_.-]") {
             let keys = Keys::new(SECRET);
             let user = UserId::from_bytes([7; 16]);
-            let token = keys.issue(user, NOW);
+            let token = keys.issue(user, a_session(), NOW);
             let at = at % token.len();
             let mut other = token.clone();
             other.replace_range(at..=at, &to);
             // The last character of a base64 text has bits that mean nothing; a strict reader refuses other values there too.
-            prop_assert_eq!(keys.verify(&other, NOW), (other == token).then_some(user));
+            prop_assert_eq!(keys.verify(&other, NOW), (other == token).then_some((user, a_session())));
         }
     }
 }

@@ -2,24 +2,19 @@
 
 use super::error::AccountsError;
 use super::handle::Accounts;
-use super::jwt::LIFETIME_SECONDS;
+use super::sessions::Origin;
 use super::store;
 use super::tries::Guesser;
-use std::net::IpAddr;
 use testhide_protocol::api::{Login, LoginAnswer};
 
 impl Accounts {
-    /// An access token for whoever knows the password.
+    /// Opens a session for whoever knows the password.
     ///
     /// # Errors
-    /// [`AccountsError::WrongPassword`], the same and after the same work whether there is such a user or not;
+    /// [`AccountsError::WrongPassword`], the same and after the same work whether there is such a user or not, or it is shut out;
     /// [`AccountsError::TooManyTries`] after five of them from one address; [`AccountsError::Busy`].
-    pub async fn log_in(
-        &self,
-        login: Login,
-        address: Option<IpAddr>,
-    ) -> Result<LoginAnswer, AccountsError> {
-        let guesser = Guesser::new(&login.username, address);
+    pub async fn log_in(&self, login: Login, origin: Origin) -> Result<LoginAnswer, AccountsError> {
+        let guesser = Guesser::new(&login.username, origin.address);
         self.tries.check(guesser)?;
         let turn = self.passwords.turn().await?;
         // Again, because those who waited for their turn together would all have passed the first check.
@@ -29,16 +24,11 @@ impl Accounts {
             .read(|rtxn| store::user_by_name(rtxn, &login.username))?;
         let hash = user.as_ref().map(|(_, user)| user.password_hash.clone());
         let is_right = turn.verify(login.password, hash).await?;
-        let Some((id, user)) = user.filter(|_| is_right) else {
+        let Some((id, _)) = user.filter(|(_, user)| is_right && !user.disabled) else {
             self.tries.failed(guesser);
             return Err(AccountsError::WrongPassword);
         };
         self.tries.succeeded(guesser);
-        Ok(LoginAnswer {
-            access_token: self.keys.issue(id, self.clock.now()),
-            token_type: "Bearer".to_owned(),
-            expires_in: LIFETIME_SECONDS,
-            user: user.shown(id),
-        })
+        self.open_session(id, &origin).await
     }
 }

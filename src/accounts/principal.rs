@@ -1,12 +1,14 @@
 //! Who stands behind a request, with the rights of this moment.
 
+use super::authorize::Refusal;
+use super::model::{StoredScope, StoredToken};
 use super::rules::PermissionSet;
 use crate::audit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use testhide_protocol::api::{AuditActor, ProjectPermission};
-use testhide_protocol::{ProjectId, Timestamp, TokenId, UserId};
+use testhide_protocol::{ProjectId, SessionId, Timestamp, TokenId, UserId};
 
 /// A user, as one request knows it. Made anew for each request; keep it no longer than that.
 #[derive(Debug, Clone)]
@@ -15,8 +17,7 @@ pub struct Principal {
     pub user: UserId,
     /// Log-in name.
     pub username: String,
-    /// May do everything.
-    pub superuser: bool,
+    superuser: bool,
     grants: Arc<BTreeMap<ProjectId, PermissionSet>>,
     /// The API token that it came with.
     token: Option<TokenId>,
@@ -24,6 +25,10 @@ pub struct Principal {
     token_ends_at: Option<Timestamp>,
     /// Where the request came from.
     address: Option<IpAddr>,
+    /// What the API token that it came with is limited to.
+    scope: StoredScope,
+    /// The session that it came with.
+    session: Option<SessionId>,
 }
 
 impl Principal {
@@ -38,6 +43,8 @@ impl Principal {
             token: None,
             token_ends_at: None,
             address: None,
+            scope: StoredScope::default(),
+            session: None,
         }
     }
 
@@ -88,16 +95,47 @@ impl Principal {
         }
     }
 
-    pub(super) fn by_token(self, token: Option<(TokenId, Option<Timestamp>)>) -> Self {
+    pub(super) fn by_token(self, id: TokenId, token: &StoredToken) -> Self {
         Self {
-            token: token.map(|(token, _)| token),
-            token_ends_at: token.and_then(|(_, ends_at)| ends_at),
+            token: Some(id),
+            token_ends_at: token.expires_at,
+            scope: token.scope,
             ..self
         }
     }
 
     pub(super) fn coming_from(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }
+    }
+
+    pub(super) fn in_session(self, session: SessionId) -> Self {
+        Self {
+            session: Some(session),
+            ..self
+        }
+    }
+
+    /// The session that it came with; none with an API token.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// Whether it may do everything: a superuser that did not come with a limited token.
+    #[must_use]
+    pub fn is_superuser(&self) -> bool {
+        self.superuser && self.scope.is_whole()
+    }
+
+    /// Refuses a caller that came with a limited token: it is not for what concerns the account itself.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAllowed`].
+    pub(super) fn require_whole(&self) -> Result<(), Refusal> {
+        if self.scope.is_whole() {
+            Ok(())
+        } else {
+            Err(Refusal::NotAllowed)
+        }
     }
 
     pub(super) fn token_ends_at(&self) -> Option<Timestamp> {
@@ -107,22 +145,31 @@ impl Principal {
     /// Whether it may do `op` in `project`. Nothing may be done without READ, because the project is not visible then.
     #[must_use]
     pub fn may(&self, op: ProjectPermission, project: ProjectId) -> bool {
-        let granted = || self.grants.get(&project).copied().unwrap_or_default();
-        self.superuser || (granted().contains(ProjectPermission::Read) && granted().contains(op))
+        if self.scope.project.is_some_and(|only| only != project) {
+            return false;
+        }
+        let all = PermissionSet::ALL;
+        let granted = match self.superuser {
+            true => all,
+            false => self.grants.get(&project).copied().unwrap_or_default(),
+        };
+        let allowed = granted.and(self.scope.permissions.unwrap_or(all));
+        allowed.contains(ProjectPermission::Read) && allowed.contains(op)
     }
 
     /// The projects that exist for it.
     #[must_use]
     pub fn visible_projects(&self) -> Visible {
-        if self.superuser {
-            return Visible::All;
+        let only = |projects: &mut dyn Iterator<Item = ProjectId>| {
+            let readable = projects.filter(|project| self.may(ProjectPermission::Read, *project));
+            Visible::Only(readable.collect())
+        };
+        let may_read = |set: PermissionSet| set.contains(ProjectPermission::Read);
+        match self.scope.project {
+            Some(project) => only(&mut std::iter::once(project)),
+            None if self.superuser && self.scope.permissions.is_none_or(may_read) => Visible::All,
+            None => only(&mut self.grants.keys().copied()),
         }
-        let readable = self.grants.keys().copied();
-        Visible::Only(
-            readable
-                .filter(|project| self.may(ProjectPermission::Read, *project))
-                .collect(),
-        )
     }
 }
 

@@ -7,6 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 use testhide_protocol::api::Event;
+use testhide_protocol::api::ProjectPermission::{Delete, Execute, Read, Write};
 use testhide_protocol::{ProjectId, TokenId, UserId};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -376,15 +377,95 @@ async fn every_route_is_documented_with_its_refusals() {
     assert_eq!(
         operations,
         [
+            "delete /auth/sessions/{id}",
             "delete /tokens/{id}",
             "get /auth/me",
+            "get /auth/sessions",
             "get /tokens",
             "get /users",
+            "patch /users/{id}",
             "post /auth/login",
+            "post /auth/logout",
+            "post /auth/password",
+            "post /auth/password/reset",
+            "post /auth/refresh",
             "post /setup",
             "post /tokens",
             "post /users",
+            "post /users/{id}/reset-password",
             "put /permissions"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_limited_token_is_no_key_to_the_account() {
+    let server = server();
+    let root = server.set_up().await;
+    let me = server
+        .get("/auth/me", &root)
+        .await
+        .text("id")
+        .parse()
+        .unwrap();
+    let (one, other) = (project_of(&server, me).await, project_of(&server, me).await);
+    let make = async |body: Value| server.post("/tokens", &root, body).await;
+    let none = make(json!({"name": "ci", "permissions": []})).await;
+    assert_eq!(none.refusal(), (422, "invalid_token_permissions"));
+    let unknown = make(json!({"name": "ci", "project": ProjectId::generate()})).await;
+    assert_eq!(unknown.status, 404);
+    let made = make(json!({"name": "ci", "project": one, "permissions": ["EXECUTE"]})).await;
+    assert_eq!(
+        made.body["token"]["permissions"],
+        json!(["READ", "EXECUTE"])
+    );
+    let token = made.text("secret");
+
+    let limited = server.accounts.authenticate(&token).unwrap();
+    let may = |project| [Read, Write, Execute, Delete].map(|op| limited.may(op, project));
+    assert_eq!(may(one), [true, false, true, false]);
+    assert_eq!(may(other), [false; 4]);
+    assert_eq!(
+        limited.visible_projects(),
+        super::Visible::Only([one].into())
+    );
+    assert!(!limited.is_superuser());
+
+    let refused = async |method: Method, path: &str, body: Value| {
+        let answer = server.call(method.clone(), path, &token, body).await;
+        assert_eq!(answer.status, 403, "{method} {path} {answer:?}");
+    };
+    refused(Method::GET, "/tokens", Value::Null).await;
+    refused(Method::POST, "/tokens", json!({"name": "more"})).await;
+    refused(
+        Method::DELETE,
+        &format!("/tokens/{}", TokenId::generate()),
+        Value::Null,
+    )
+    .await;
+    refused(Method::GET, "/auth/sessions", Value::Null).await;
+    let change = json!({"current_password": PASSWORD, "new_password": "battery staple"});
+    refused(Method::POST, "/auth/password", change).await;
+    let user = json!({"username": "ann", "password": PASSWORD});
+    refused(Method::POST, "/users", user).await;
+    let grant = json!({"user": me, "project": one, "permissions": []});
+    refused(Method::PUT, "/permissions", grant).await;
+}
+
+#[tokio::test]
+async fn it_is_known_when_a_token_was_used() {
+    let server = server();
+    let root = server.set_up().await;
+    let token = server
+        .post("/tokens", &root, json!({"name": "ci"}))
+        .await
+        .text("secret");
+    let used = async || server.get("/tokens", &root).await.body["items"][0]["last_used_at"].clone();
+    assert_eq!(used().await, Value::Null);
+    server.clock.advance(Duration::from_secs(60));
+    let at = json!(server.clock.now());
+    assert_eq!(server.get("/auth/me", &token).await.status, 200);
+    assert_eq!(used().await, at);
+    server.accounts.store_uses().await.unwrap();
+    assert_eq!(used().await, at, "stored");
 }

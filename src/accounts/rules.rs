@@ -39,6 +39,9 @@ pub enum BadValue {
     /// Life of a token.
     #[error("a token lives for 1 to {TOKEN_DAYS_MAX} days, or without end")]
     TokenLife,
+    /// Permissions of a token.
+    #[error("a token that is limited to permissions has at least one")]
+    TokenPermissions,
 }
 
 /// Checks a new user's name.
@@ -94,6 +97,11 @@ impl PermissionSet {
     /// Whether nothing is in it.
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// What is in both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Whether `permission` is in it.

@@ -50,6 +50,7 @@ impl Accounts {
             username: setup.username,
             password_hash: self.passwords.turn().await?.hash(setup.password).await?,
             superuser: true,
+            disabled: false,
             created_at: self.clock.now(),
         };
         let written = self.storage.write(move |wtxn| {

@@ -1,10 +1,12 @@
 //! Tables of accounts.
 
 use super::error::AccountsError;
-use super::model::{StoredGrant, StoredSecret, StoredToken, StoredUser};
+use super::model::{
+    StoredGrant, StoredReset, StoredSecret, StoredSession, StoredToken, StoredUser,
+};
 use super::rules::{PermissionSet, folded};
 use crate::storage::{StorageError, Table, TableCheck, Transaction, WriteTxn};
-use testhide_protocol::{ProjectId, TokenId, UserId};
+use testhide_protocol::{ProjectId, SessionId, Timestamp, TokenId, UserId};
 
 const USERS: Table<UserId, StoredUser> = Table::new("account_users");
 
@@ -15,6 +17,11 @@ const TOKENS: Table<(UserId, TokenId), StoredToken> = Table::new("account_tokens
 
 /// SHA-256 of a token's secret -> token.
 const SECRETS: Table<[u8; 32], StoredSecret> = Table::new("account_secrets");
+
+const SESSIONS: Table<(UserId, SessionId), StoredSession> = Table::new("account_sessions");
+
+/// SHA-256 of a reset token -> whose password it sets.
+const RESETS: Table<[u8; 32], StoredReset> = Table::new("account_resets");
 
 const GRANTS: Table<(UserId, ProjectId), StoredGrant> = Table::new("account_grants");
 
@@ -30,6 +37,8 @@ pub const TABLES: &[TableCheck] = &[
     USER_NAMES.check(),
     TOKENS.check(),
     SECRETS.check(),
+    SESSIONS.check(),
+    RESETS.check(),
     GRANTS.check(),
     PROJECTS.check(),
     SETUP.check(),
@@ -88,15 +97,131 @@ pub(super) fn add_user(
     Ok(USERS.write(wtxn)?.put(&id, user)?)
 }
 
+pub(super) fn put_user(wtxn: &WriteTxn, id: UserId, user: &StoredUser) -> Result<(), StorageError> {
+    USERS.write(wtxn)?.put(&id, user)
+}
+
+/// Whether somebody other than `id` may do everything.
+pub(super) fn has_others_in_charge<T: Transaction>(
+    txn: &T,
+    id: UserId,
+) -> Result<bool, StorageError> {
+    for row in USERS.read(txn)?.all()? {
+        let (other, user) = row?;
+        if other != id && user.is_in_charge() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+pub(super) fn session<T: Transaction>(
+    txn: &T,
+    user: UserId,
+    id: SessionId,
+) -> Result<Option<StoredSession>, StorageError> {
+    SESSIONS.read(txn)?.get(&(user, id))
+}
+
+/// The sessions of `user`, the first sign-in first, ended ones too.
+pub(super) fn sessions<T: Transaction>(
+    txn: &T,
+    user: UserId,
+) -> Result<Vec<(SessionId, StoredSession)>, StorageError> {
+    let sessions = SESSIONS.read(txn)?;
+    sessions
+        .prefix(&user)?
+        .map(|row| row.map(|((_, id), session)| (id, session)))
+        .collect()
+}
+
+pub(super) fn put_session(
+    wtxn: &WriteTxn,
+    user: UserId,
+    id: SessionId,
+    session: &StoredSession,
+) -> Result<(), StorageError> {
+    SESSIONS.write(wtxn)?.put(&(user, id), session)
+}
+
+/// Removes a session; says whether there was one.
+pub(super) fn remove_session(
+    wtxn: &WriteTxn,
+    user: UserId,
+    id: SessionId,
+) -> Result<bool, StorageError> {
+    SESSIONS.write(wtxn)?.remove(&(user, id))
+}
+
+/// Removes every session of `user` but `kept`.
+pub(super) fn remove_sessions(
+    wtxn: &WriteTxn,
+    user: UserId,
+    kept: Option<SessionId>,
+) -> Result<(), StorageError> {
+    for (id, _) in sessions(wtxn, user)? {
+        if Some(id) != kept {
+            remove_session(wtxn, user, id)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn reset<T: Transaction>(
+    txn: &T,
+    hash: &[u8; 32],
+) -> Result<Option<StoredReset>, StorageError> {
+    RESETS.read(txn)?.get(hash)
+}
+
+pub(super) fn put_reset(
+    wtxn: &WriteTxn,
+    hash: &[u8; 32],
+    reset: &StoredReset,
+) -> Result<(), StorageError> {
+    RESETS.write(wtxn)?.put(hash, reset)
+}
+
+/// Removes every reset token of `user`. There are as many rows as users with one, so few.
+pub(super) fn remove_resets(wtxn: &WriteTxn, user: UserId) -> Result<(), StorageError> {
+    let mut resets = RESETS.write(wtxn)?;
+    let of_user: Vec<[u8; 32]> = resets
+        .all()?
+        .filter_map(|row| match row {
+            Ok((hash, reset)) => (reset.user == user).then_some(Ok(hash)),
+            Err(error) => Some(Err(error)),
+        })
+        .collect::<Result<_, StorageError>>()?;
+    for hash in of_user {
+        resets.remove(&hash)?;
+    }
+    Ok(())
+}
+
+/// Notes when a token was last used; nothing when it is gone.
+pub(super) fn note_use(
+    wtxn: &WriteTxn,
+    user: UserId,
+    id: TokenId,
+    at: Timestamp,
+) -> Result<(), StorageError> {
+    let mut tokens = TOKENS.write(wtxn)?;
+    let Some(mut token) = tokens.get(&(user, id))? else {
+        return Ok(());
+    };
+    token.last_used_at = token.last_used_at.max(Some(at));
+    tokens.put(&(user, id), &token)
+}
+
 pub(super) fn token_by_secret<T: Transaction>(
     txn: &T,
     hash: &[u8; 32],
 ) -> Result<Option<(UserId, TokenId, StoredToken)>, StorageError> {
-    let Some(StoredSecret { user, token }) = SECRETS.read(txn)?.get(hash)? else {
+    let Some(StoredSecret { user, token: id }) = SECRETS.read(txn)?.get(hash)? else {
         return Ok(None);
     };
-    let stored = TOKENS.read(txn)?.get(&(user, token))?;
-    Ok(stored.map(|stored| (user, token, stored)))
+    let token = TOKENS.read(txn)?.get(&(user, id))?;
+    Ok(token.map(|token| (user, id, token)))
 }
 
 /// Up to `limit` tokens of `user` after `after`, oldest first.

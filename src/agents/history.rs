@@ -127,3 +127,56 @@ pub(super) fn remove(wtxn: &WriteTxn, agent: AgentId) -> Result<(), StorageError
     CONNECTIONS.write(wtxn)?.remove(&agent)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::OpenOptions;
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_closed_ended_with_its_server_or_by_a_newer_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (storage, _, _) = OpenOptions::new(dir.path().join("data")).open().unwrap();
+        let agent = AgentId::generate();
+        let write = storage.write(move |wtxn| {
+            for (time, boot) in [(1, 7), (2, 7), (3, 8)] {
+                let number = begin(wtxn, agent, Timestamp(time), None, "1", boot)?;
+                assert_eq!(i64::try_from(number).ok(), Some(time));
+            }
+            end(wtxn, agent, 3, Timestamp(4), "silent\u{1b}[2J")?;
+            end(wtxn, agent, 3, Timestamp(5), "again")?;
+            end(wtxn, agent, 9, Timestamp(5), "never was")?;
+            for _ in 0..KEPT {
+                begin(wtxn, agent, Timestamp(6), None, "1", 8)?;
+            }
+            end(wtxn, agent, 3, Timestamp(7), "long gone")?;
+            CONNECTIONS.write(wtxn)?.get(&agent)
+        });
+        let all = write.await.unwrap().unwrap().all;
+        assert_eq!((all.len(), all[0].number), (KEPT, 4));
+        assert!(all[..KEPT - 1].iter().all(|known| known.ended.is_some()));
+
+        let agent = AgentId::generate();
+        let write = storage.write(move |wtxn| {
+            for (time, boot) in [(1, 7), (2, 7), (3, 8)] {
+                begin(wtxn, agent, Timestamp(time), None, "1", boot)?;
+            }
+            end(wtxn, agent, 3, Timestamp(4), "silent\u{1b}[2J")?;
+            CONNECTIONS.write(wtxn)?.get(&agent)
+        });
+        let all = write.await.unwrap().unwrap().all;
+        let told: Vec<_> = all
+            .iter()
+            .map(|known| (known.until, known.ended.as_deref()))
+            .collect();
+        let expected = [
+            (
+                Some(Timestamp(2)),
+                Some("a newer connection took its place"),
+            ),
+            (None, Some(SERVER_STOPPED)),
+            (Some(Timestamp(4)), Some("silent[2J")),
+        ];
+        assert_eq!(told, expected);
+    }
+}

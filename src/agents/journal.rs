@@ -13,7 +13,7 @@ use crate::builds::{BuildsError, Entry, Fault, JournalBatch};
 use crate::logs::LogsError;
 use crate::storage::StorageError;
 use futures_util::future::join_all;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use testhide_protocol::wire::{Chunk, Lease};
 
 /// Files that any agent may have open at once; one that runs more builds may have one for each.
@@ -121,7 +121,7 @@ impl Journals {
     /// Applies what arrived, in order for each lease.
     pub(super) async fn take(&mut self, frames: Vec<Incoming>) -> Result<Vec<Applied>, Halt> {
         let mut batches: Vec<(Lease, Batch)> = Vec::new();
-        let mut foreign: HashMap<Lease, u64> = HashMap::new();
+        let mut foreign: BTreeMap<Lease, u64> = BTreeMap::new();
         let mut asked = false;
         for frame in frames {
             let (lease, seq) = match &frame {

@@ -140,9 +140,11 @@ impl Live {
         Some(connected)
     }
 
-    /// Agents of which the event log was told anything.
+    /// Agents of which the event log was told anything, the oldest first.
     pub(super) fn told(&self) -> Vec<AgentId> {
-        self.inner.lock().told.keys().copied().collect()
+        let mut told: Vec<AgentId> = self.inner.lock().told.keys().copied().collect();
+        told.sort_unstable();
+        told
     }
 
     /// How long `agent` has been silent; since the server began when it was never heard.

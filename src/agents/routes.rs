@@ -2,9 +2,8 @@
 
 use super::store::Agents;
 use crate::accounts::{Caller, GlobalPermission, Principal, require_global};
-use crate::web::{ApiError, ApiResult, Json, Path, Peer, Query};
-use axum::Extension;
-use axum::extract::{ConnectInfo, State};
+use crate::web::{ApiError, ApiResult, ClientAddress, Json, Path, Query};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use testhide_protocol::api::{
@@ -79,10 +78,9 @@ async fn new_enrolment(
 )]
 async fn enroll(
     State(agents): State<Agents>,
-    peer: Option<Extension<ConnectInfo<Peer>>>,
+    ClientAddress(address): ClientAddress,
     Json(request): Json<Enroll>,
 ) -> ApiResult<(StatusCode, Json<Enrolled>)> {
-    let address = peer.map(|Extension(ConnectInfo(Peer(peer)))| peer.ip());
     let agent_id = agents.enroll(request, address).await?;
     Ok((StatusCode::CREATED, Json(Enrolled { agent_id })))
 }

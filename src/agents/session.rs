@@ -9,12 +9,12 @@ use super::refusal::{Breach, RefusalKind};
 use super::store::Agents;
 use super::working::Working;
 use crate::kit::{Bucket, Rate, random_bytes, to_hex};
-use crate::web::{ApiError, Peer};
+use crate::web::{ApiError, ClientAddress};
+use axum::Router;
+use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::net::IpAddr;
@@ -59,10 +59,9 @@ pub fn socket_routes(agents: Agents) -> Router {
 
 async fn upgrade(
     State(agents): State<Agents>,
-    peer: Option<Extension<ConnectInfo<Peer>>>,
+    ClientAddress(address): ClientAddress,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let address = peer.map(|Extension(ConnectInfo(Peer(peer)))| peer.ip());
     let Some(place) = agents.door.knock(address) else {
         let text = "too many connections at once";
         let breach = Breach::new(RefusalKind::OverRate, text);
@@ -110,6 +109,7 @@ async fn serve(
     let (to_agent, outbox) = mpsc::channel(FRAMES);
     let mut working = Working::new(agents.clone(), connected.clone(), to_agent.clone());
     let end = tokio::select! {
+        biased;
         end = read(&agents, &connected, stream, to_work) => end,
         end = write(&agents, &mut sink, outbox) => end,
         end = working.run(frames) => end,
@@ -284,6 +284,7 @@ async fn write(agents: &Agents, sink: &mut Sink, mut outbox: mpsc::Receiver<Serv
     let mut beat = tokio::time::interval(Duration::from_secs(u64::from(HEARTBEAT_SECONDS)));
     loop {
         let message = tokio::select! {
+            biased;
             message = outbox.recv() => match message {
                 Some(message) => message,
                 None => return End::Gone("its session ended".to_owned()),

@@ -73,7 +73,6 @@ impl Working {
     /// Works until the session ends.
     pub(super) async fn run(&mut self, mut frames: mpsc::Receiver<Incoming>) -> End {
         let mut changes = self.agents.builds.changes();
-        changes.mark_changed();
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut gathered = Vec::with_capacity(FRAMES);
@@ -84,19 +83,24 @@ impl Working {
         }
         loop {
             let ends_at = self.ends_at;
+            // What comes seldom goes first, and frames that never end do not hold up a change: after each handful it has its turn.
             let outcome = tokio::select! {
-                count = frames.recv_many(&mut gathered, FRAMES) => {
-                    if count == 0 {
-                        return End::Gone("it closed the connection".to_owned());
-                    }
-                    self.apply(std::mem::take(&mut gathered)).await
-                }
-                _ = changes.changed() => self.hand_out().await.or_else(waits),
-                _ = look.tick() => self.hand_out().await.or_else(waits),
+                biased;
                 () = until(ends_at) => {
                     let reason = "the disk has no room for files; what waits is asked for again";
                     return End::Turned(Turned::for_now("store", reason));
                 }
+                _ = look.tick() => self.hand_out().await.or_else(waits),
+                count = frames.recv_many(&mut gathered, FRAMES) => {
+                    if count == 0 {
+                        return End::Gone("it closed the connection".to_owned());
+                    }
+                    match self.apply(std::mem::take(&mut gathered)).await {
+                        Ok(()) if changes.has_rung() => self.hand_out().await.or_else(waits),
+                        outcome => outcome,
+                    }
+                }
+                () = changes.rung() => self.hand_out().await.or_else(waits),
             };
             if let Err(end) = outcome {
                 return end;

@@ -14,6 +14,11 @@ const METRICS_EVERY: Duration = Duration::from_secs(60);
 
 /// How often refusals that were only counted are written down.
 const AUDIT_EVERY: Duration = Duration::from_secs(60);
+/// How often the certificate's files are read.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(30);
+
+/// How often it is stored when tokens were used.
+const USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts everything that runs by itself; it ends with the tasks.
 pub(super) fn start(app: &App) {
@@ -37,6 +42,8 @@ pub(super) fn start(app: &App) {
         let audit = audit.clone();
         async move { audit.write_counts().await }
     });
+    store_uses(app);
+    follow_certificate(app);
     let reconcile = app.reconcile.clone();
     every(app, "reconcile", RECONCILE_EVERY, move || {
         let reconcile = reconcile.clone();
@@ -72,6 +79,37 @@ fn store_metrics(app: &App) {
             }
             if let Err(error) = agents.store_troubles().await {
                 tracing::warn!("failed to store what went wrong with agents: {error}");
+            }
+        }
+    });
+}
+
+fn store_uses(app: &App) {
+    let accounts = app.accounts.clone();
+    every(app, "token uses", USES_EVERY, move || {
+        let accounts = accounts.clone();
+        async move {
+            if let Err(error) = accounts.store_uses().await {
+                tracing::warn!("failed to store when tokens were used: {error}");
+            }
+        }
+    });
+}
+
+/// Takes up a certificate that was renewed. A file that cannot be used changes nothing.
+fn follow_certificate(app: &App) {
+    let Some(certificate) = app.certificate.clone() else {
+        return;
+    };
+    every(app, "certificate", CERTIFICATE_EVERY, move || {
+        let certificate = certificate.clone();
+        async move {
+            let reading = tokio::task::spawn_blocking(move || certificate.reload());
+            match reading.await {
+                Ok(Ok(true)) => tracing::info!("the server has a new certificate"),
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::warn!("the certificate in force stays: {error}"),
+                Err(error) => tracing::warn!("failed to read the certificate: {error}"),
             }
         }
     });

@@ -6,6 +6,8 @@ mod health;
 mod loops;
 mod router;
 mod serve;
+#[cfg(test)]
+mod simulation;
 mod tables;
 mod wire;
 

@@ -42,5 +42,6 @@ pub fn router(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(app.accounts.clone(), identify))
         // Agents prove who they are inside their connection; a bearer token means nothing there.
         .merge(agents::socket_routes(app.agents.clone()));
-    web::with_layers(router)
+    let find_client = middleware::from_fn_with_state(app.trusted_proxies.clone(), web::find_client);
+    web::with_layers(router.layer(find_client))
 }

@@ -3,8 +3,10 @@
 use super::loops;
 use super::router::router;
 use super::wire::App;
-use crate::web::{PatientListener, Peer};
+use crate::web::{PatientListener, Peer, TlsListener};
 use anyhow::{Context, anyhow};
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -38,45 +40,57 @@ pub fn serve(
     let address = listener
         .local_addr()
         .context("failed to read the listener's address")?;
-    let router = router(&app).into_make_service_with_connect_info::<Peer>();
     let patience = app.logs.viewers().limits().patience;
     let listener = PatientListener::new(listener, patience);
     loops::start(&app);
-    let stopping = app.tasks.stopping();
-    let running = app.clone();
-    let ended = tokio::spawn(async move {
-        let tasks = running.tasks.clone();
-        let stop = stopping.clone();
-        let server = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { stop.cancelled().await });
-        let mut server = std::pin::pin!(server.into_future());
-        let early = tokio::select! {
-            result = &mut server => Some(result),
-            () = shutdown.cancelled() => None,
-            () = stopping.cancelled() => None,
-        };
-        // Stop accepting, tell agents to come back later, drain requests with a deadline, stop followers at an event border, close.
-        tasks.stop();
-        if let Some(result) = early {
-            result.context("the listener failed")?;
-        } else if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
-            tracing::info!("some requests did not end within {} s", DRAIN.as_secs());
-        }
-        if tokio::time::timeout(DRAIN, tasks.finished()).await.is_err() {
-            tracing::warn!("some tasks did not end within {} s", DRAIN.as_secs());
-        }
-        let failure = tasks.failure();
-        running.close().await;
-        match failure {
-            Some(failure) => Err(anyhow!(failure)),
-            None => Ok(()),
-        }
-    });
+    let ended = if let Some(certificate) = &app.certificate {
+        let (listener, accepting) = TlsListener::new(listener, certificate)
+            .context("failed to read the listener's address")?;
+        app.tasks.spawn(accepting);
+        tokio::spawn(live(app.clone(), listener, shutdown))
+    } else {
+        tokio::spawn(live(app.clone(), listener, shutdown))
+    };
     Ok(Serving {
         app,
         address,
         ended,
     })
+}
+
+/// The server's life on one listener.
+async fn live<L>(app: App, listener: L, shutdown: CancellationToken) -> anyhow::Result<()>
+where
+    L: Listener<Addr = SocketAddr>,
+    Peer: for<'a> Connected<IncomingStream<'a, L>>,
+{
+    let router = router(&app).into_make_service_with_connect_info::<Peer>();
+    let (tasks, stopping) = (app.tasks.clone(), app.tasks.stopping());
+    let stop = stopping.clone();
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
+    let mut server = std::pin::pin!(server.into_future());
+    let early = tokio::select! {
+        result = &mut server => Some(result),
+        () = shutdown.cancelled() => None,
+        () = stopping.cancelled() => None,
+    };
+    // Stop accepting, tell agents to come back later, drain requests with a deadline, stop followers at an event border, close.
+    tasks.stop();
+    if let Some(result) = early {
+        result.context("the listener failed")?;
+    } else if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+        tracing::info!("some requests did not end within {} s", DRAIN.as_secs());
+    }
+    if tokio::time::timeout(DRAIN, tasks.finished()).await.is_err() {
+        tracing::warn!("some tasks did not end within {} s", DRAIN.as_secs());
+    }
+    let failure = tasks.failure();
+    app.close().await;
+    match failure {
+        Some(failure) => Err(anyhow!(failure)),
+        None => Ok(()),
+    }
 }
 
 impl Serving {

@@ -12,13 +12,13 @@ use crate::feed::Feed;
 use crate::gates::Gates;
 use crate::history::{Aliases, History};
 use crate::jobs::Jobs;
-use crate::kit::{Clock, Tasks, create_private_dir};
+use crate::kit::{Clock, Networks, Tasks, create_private_dir};
 use crate::logs::Logs;
 use crate::projects::Projects;
 use crate::reports::Reports;
 use crate::search::{Search, SearchParts};
 use crate::storage::{DiskGuard, Floors, OpenOptions, Storage, Volumes};
-use crate::web::{ViewerLimits, Viewers};
+use crate::web::{Certificate, TlsFiles, ViewerLimits, Viewers};
 use anyhow::Context;
 
 /// The server's parts, wired; clones share them.
@@ -70,6 +70,10 @@ pub struct App {
     pub gates: Gates,
     /// The feed.
     pub feed: Feed,
+    /// The certificate, when the server speaks TLS itself.
+    pub certificate: Option<Certificate>,
+    /// Proxies whose word about a client's address is taken.
+    pub trusted_proxies: Networks,
 }
 
 impl App {
@@ -87,6 +91,11 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub fn open_on(settings: &Settings, clock: Clock, disk: DiskGuard) -> anyhow::Result<Self> {
+        let certificate = settings.tls.clone().map(|(certificate, key)| {
+            let files = TlsFiles { certificate, key };
+            Certificate::load(files)
+        });
+        let certificate = certificate.transpose()?;
         let (storage, volumes) = OpenOptions::new(&settings.data_dir)
             .floors(floors(settings))
             .open_with(&disk)?;
@@ -205,6 +214,8 @@ impl App {
             analysis,
             gates,
             feed,
+            certificate,
+            trusted_proxies: settings.trusted_proxies.clone(),
         })
     }
 

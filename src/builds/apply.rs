@@ -11,6 +11,7 @@ use super::outlook::Outlook;
 use super::store::{ATTEMPTS, Builds, LEASES, REPORT_FACTS, load, save};
 use crate::artifacts::{self, ArtifactRecord};
 use crate::events;
+use crate::kit::off_thread;
 use crate::logs::{self, Appended, PlacedChunk};
 use crate::reports::{self, PreparedReport};
 use crate::storage::{StoredFile, WriteTxn};
@@ -41,7 +42,7 @@ impl Builds {
         let mut kept = turn.lock().await;
         let applied = loop {
             let (builds, before, looked_at) = (self.clone(), kept.take(), batch.clone());
-            let looking = tokio::task::spawn_blocking(move || builds.outlook(&looked_at, before));
+            let looking = off_thread(move || builds.outlook(&looked_at, before));
             let (outlook, tally) = looking
                 .await
                 .map_err(|error| BuildsError::panicked(&error))??;

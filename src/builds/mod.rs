@@ -18,6 +18,8 @@ mod facts;
 mod findings;
 mod finish;
 mod gate;
+#[cfg(test)]
+mod inspect;
 mod lifecycle;
 mod lose;
 mod merge;
@@ -41,6 +43,8 @@ pub use checks::Fault;
 pub use claim::AgentSlots;
 pub use error::BuildsError;
 pub use gate::set_gates;
+#[cfg(test)]
+pub(crate) use inspect::{Inspected, InspectedAttempt};
 pub use lose::{HeldLease, Lost};
 pub use model::BuildRecord;
 pub use queue::label_matches;

@@ -8,7 +8,7 @@ use super::tally::Tallies;
 use crate::accounts::{Principal, require};
 use crate::artifacts::Artifacts;
 use crate::jobs::Jobs;
-use crate::kit::Clock;
+use crate::kit::{Bell, Clock, Hearing};
 use crate::logs::Logs;
 use crate::projects::Projects;
 use crate::reports::Reports;
@@ -17,7 +17,6 @@ use parking_lot::RwLock;
 use std::sync::Arc;
 use testhide_protocol::api::{ProjectPermission, Tps};
 use testhide_protocol::{AgentId, BuildId, JobId, ProjectId, UserId};
-use tokio::sync::watch;
 
 pub(super) const BUILDS: Table<BuildId, BuildRecord> = Table::new("builds");
 pub(super) const BY_NUMBER: Table<u64, [u8; 16]> = Table::new("builds_by_number");
@@ -68,7 +67,7 @@ pub struct Builds {
     /// What is counted of builds whose reports arrive.
     pub(super) tallies: Arc<Tallies>,
     /// Wakes whoever hands builds to agents or tells them to end; carries nothing.
-    wake: Arc<watch::Sender<u64>>,
+    wake: Bell,
     /// The agents, for saying why a build waits.
     workforce: Arc<RwLock<Workforce>>,
 }
@@ -85,7 +84,6 @@ impl Builds {
         artifacts: Artifacts,
         reports: Reports,
     ) -> Self {
-        let wake = Arc::new(watch::channel(0).0);
         Self {
             storage,
             clock,
@@ -95,7 +93,7 @@ impl Builds {
             artifacts,
             reports,
             tallies: Arc::default(),
-            wake,
+            wake: Bell::default(),
             workforce: Arc::default(),
         }
     }
@@ -143,8 +141,8 @@ impl Builds {
 
     /// Fires when there may be something new for agents: a build to take, a build to end.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.wake.subscribe()
+    pub fn changes(&self) -> Hearing {
+        self.wake.listen()
     }
 
     /// Tells which agents are connected and take builds, and which were drained or disabled (labels and name of each), for saying why
@@ -163,7 +161,7 @@ impl Builds {
 
     /// Lets every waiting session look at the queue again.
     pub fn wake(&self) {
-        self.wake.send_modify(|count| *count += 1);
+        self.wake.ring();
     }
 }
 

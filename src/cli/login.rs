@@ -39,9 +39,18 @@ pub(super) async fn log_in(session: &Session, args: args::Login) -> Result<(), C
             &CreateToken {
                 name,
                 expires_in_days: None,
+                project: None,
+                permissions: None,
             },
         )
         .await?;
+    // The token stands on its own; nobody will refresh the session that made it.
+    if let Err(error) = client.tell(&["auth", "logout"], &json!({})).await {
+        session.out.warn(&format!(
+            "the session of this login is left to end by itself: {error}"
+        ));
+    }
+    let client = client.with_token(made.secret.clone());
     let login = Login {
         username: answer.user.username.clone(),
         token_id: made.token.id.to_string(),

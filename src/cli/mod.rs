@@ -45,6 +45,7 @@ mod job;
 mod job_file;
 mod login;
 mod output;
+mod password;
 mod project;
 mod prompt;
 mod report;
@@ -60,6 +61,7 @@ mod run;
 mod search;
 pub mod serve;
 mod session;
+mod signed_in;
 mod test;
 mod test_alias;
 #[cfg(test)]
@@ -67,6 +69,7 @@ mod test_server;
 mod token;
 mod tui;
 mod user;
+mod user_change;
 mod version;
 
 pub use error::{CliError, Exit};

@@ -4,7 +4,9 @@ use super::args::{
     AgentNoun, ArtifactCommand, AuditCommand, BuildCommand, Cli, Command, FailureCommand,
     GateCommand, JobCommand, ProjectCommand,
 };
-use super::args::{ReportCommand, TestCommand, TokenCommand, UserCommand};
+use super::args::{
+    PasswordCommand, ReportCommand, SessionCommand, TestCommand, TokenCommand, UserCommand,
+};
 use super::error::{CliError, Exit};
 use super::session::Session;
 use super::test_alias;
@@ -16,10 +18,10 @@ use super::{
     build_log, build_show, build_trigger, build_verdicts, build_wait, config, demo, doctor, events,
     failure, gate, job, login,
 };
+use super::{password, search, serve, signed_in, test, token, tui, user, user_change, version};
 use super::{
     project, report, report_compare, report_convert, report_push, report_show, report_validate,
 };
-use super::{search, serve, test, token, tui, user, version};
 use crate::config::Environment;
 use clap::Parser;
 use std::ffi::OsString;
@@ -63,6 +65,25 @@ async fn dispatch(command: Command, session: &Session) -> Result<ExitCode, CliEr
         Command::User(UserCommand::Create(args)) => user::create(session, args).await,
         Command::User(UserCommand::List) => user::list(session).await,
         Command::User(UserCommand::Grant(args)) => user::grant(session, &args).await,
+        Command::User(UserCommand::Disable(args)) => {
+            user_change::disable(session, &args, true).await
+        }
+        Command::User(UserCommand::Enable(args)) => {
+            user_change::disable(session, &args, false).await
+        }
+        Command::User(UserCommand::Promote(args)) => {
+            user_change::promote(session, &args, true).await
+        }
+        Command::User(UserCommand::Demote(args)) => {
+            user_change::promote(session, &args, false).await
+        }
+        Command::User(UserCommand::ResetPassword(args)) => {
+            user_change::reset_password(session, &args).await
+        }
+        Command::Password(PasswordCommand::Change(args)) => password::change(session, &args).await,
+        Command::Password(PasswordCommand::Reset(args)) => password::reset(session, &args).await,
+        Command::Session(SessionCommand::List) => signed_in::list(session).await,
+        Command::Session(SessionCommand::End { id }) => signed_in::end(session, &id).await,
         Command::Token(TokenCommand::Create(args)) => token::create(session, args).await,
         Command::Token(TokenCommand::List) => token::list(session).await,
         Command::Token(TokenCommand::Revoke { id }) => token::revoke(session, &id).await,

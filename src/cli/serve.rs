@@ -43,7 +43,12 @@ async fn served(overrides: &Overrides) -> anyhow::Result<()> {
     let shutdown = stop_signal()?;
     let setup = app.accounts.setup_token().await?;
     let serving = serve(app, listener, shutdown)?;
-    let address = format!("http://{}", serving.address);
+    let scheme = if settings.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let address = format!("{scheme}://{}", serving.address);
     writeln!(
         std::io::stdout(),
         "testhide {} listens on {address}",

@@ -59,7 +59,12 @@ pub(super) async fn list(session: &Session) -> Result<(), CliError> {
         .await?;
     let mut table = Table::new(&["USER", "ROLE", "CREATED", "ID"]);
     for user in &users {
-        let role = if user.superuser { "superuser" } else { "user" };
+        let role = match (user.superuser, user.disabled) {
+            (true, false) => "superuser",
+            (false, false) => "user",
+            (true, true) => "superuser, disabled",
+            (false, true) => "user, disabled",
+        };
         let created = age(session.out.now(), user.created_at);
         table.row([
             Cell::from(&user.username),
@@ -106,7 +111,7 @@ pub(super) async fn grant(session: &Session, args: &Grant) -> Result<(), CliErro
     })
 }
 
-async fn find_user(client: &Client, given: &str) -> Result<UserId, CliError> {
+pub(super) async fn find_user(client: &Client, given: &str) -> Result<UserId, CliError> {
     if let Ok(id) = given.parse() {
         return Ok(id);
     }

@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::load::{Environment, Found};
 use super::table::KNOWN;
+use crate::kit::{InvalidNetwork, Networks};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Address and port.
     pub listen: SocketAddr,
+    /// Certificate and key, in PEM, when the server speaks TLS itself.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Proxies whose word about a client's address is taken.
+    pub trusted_proxies: Networks,
     /// Address for links.
     pub public_url: Option<String>,
     /// Signs access tokens; made at the first start when absent.
@@ -78,9 +83,19 @@ impl Settings {
             found: values.get(key),
         };
         let ai = get("ai_enabled").flag()?;
+        let tls = match (get("tls_certificate").text(), get("tls_key").text()) {
+            _ if !get("tls").flag()? => None,
+            (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+            _ => {
+                let what = "needs `tls_certificate` (CERT_FILE) and `tls_key` (CERT_KEY)";
+                return Err(get("tls").refuse(what));
+            }
+        };
         let settings = Self {
             data_dir: PathBuf::from(get("data_dir").text().unwrap_or_default()),
             listen: get("listen").parse("is not an address such as `0.0.0.0:8000`")?,
+            tls,
+            trusted_proxies: get("trusted_proxies").networks()?,
             public_url: get("public_url").text(),
             jwt_secret: get("jwt_secret").text(),
             agent_lost_after: Duration::from_secs(get("agent_lost_after_seconds").at_least(20)?),
@@ -160,6 +175,11 @@ impl Value<'_> {
         value
             .parse()
             .map_err(|_| self.refuse(&format!("`{value}` {what}")))
+    }
+
+    fn networks(&self) -> Result<Networks, ConfigError> {
+        let read = self.text().unwrap_or_default().parse();
+        read.map_err(|error: InvalidNetwork| self.refuse(&error.to_string()))
     }
 
     fn at_least(&self, least: u64) -> Result<u64, ConfigError> {
@@ -266,6 +286,10 @@ mod tests {
                 .contains("(from environment TESTHIDE_LISTEN)")
         );
         assert!(error("", &[("JWT_SECRET", "short")]).contains("shorter than 32 bytes"));
+        assert!(error("", &[("USE_SSL", "true")]).contains("CERT_FILE"));
+        assert!(
+            error("", &[("TESTHIDE_TRUSTED_PROXIES", "proxy")]).contains("neither an address nor")
+        );
         assert!(error("", &[("DEBUG", "maybe")]).contains("neither `true` nor `false`"));
         assert!(error("", &[("TPS_HEARTBEAT_TIMEOUT_SEC", "3")]).contains("3 is less than 20"));
     }

@@ -43,6 +43,20 @@ pub(super) const KNOWN: &[Known] = &[
         "127.0.0.1:8000",
         "address and port for HTTP and WebSocket",
     ),
+    plain("tls", "USE_SSL", "false", "HTTPS and WSS on `listen`"),
+    plain(
+        "tls_certificate",
+        "CERT_FILE",
+        "",
+        "certificates in PEM, the server's own first; a changed file is taken up by itself",
+    ),
+    plain("tls_key", "CERT_KEY", "", "key of the certificate in PEM"),
+    plain(
+        "trusted_proxies",
+        "TESTHIDE_TRUSTED_PROXIES",
+        "",
+        "addresses and networks, between commas, whose `X-Forwarded-For` is believed",
+    ),
     plain(
         "public_url",
         "FRONTEND_PUBLIC_URL",
@@ -127,18 +141,6 @@ pub(super) const KNOWN: &[Known] = &[
 
 /// Names of the platform that do not act in this version or never will: what to say when one is found.
 pub(super) const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    (
-        "USE_SSL",
-        "TLS is not built in; put a reverse proxy in front of `listen`",
-    ),
-    (
-        "CERT_FILE",
-        "TLS is not built in; give the certificate to a reverse proxy",
-    ),
-    (
-        "CERT_KEY",
-        "TLS is not built in; give the key to a reverse proxy",
-    ),
     (
         "CORS_ORIGINS",
         "other origins are never allowed; serve pages from the same origin",

@@ -115,6 +115,6 @@ fn may_hear(principal: &Principal, visible: &Visible, record: &EventRecord) -> b
             | Event::AgentConnected { .. }
             | Event::AgentDisconnected { .. },
         ) => true,
-        (None, _) => principal.superuser,
+        (None, _) => principal.is_superuser(),
     }
 }

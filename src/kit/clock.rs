@@ -12,8 +12,19 @@ use testhide_protocol::Timestamp;
 pub struct Clock(Arc<Source>);
 
 enum Source {
-    System { started: std::time::Instant },
-    Manual { started: i64, now: AtomicI64 },
+    System {
+        started: std::time::Instant,
+    },
+    Manual {
+        started: i64,
+        now: AtomicI64,
+    },
+    /// Goes with the time of a paused runtime.
+    #[cfg(test)]
+    Simulated {
+        started: tokio::time::Instant,
+        wall: AtomicI64,
+    },
 }
 
 impl Clock {
@@ -38,6 +49,15 @@ impl Clock {
         }))
     }
 
+    /// A clock that goes with the runtime's time, which a simulation pauses; its wall clock begins at `start`.
+    #[cfg(test)]
+    pub(crate) fn simulated(start: Timestamp) -> Self {
+        Self(Arc::new(Source::Simulated {
+            started: tokio::time::Instant::now(),
+            wall: AtomicI64::new(start.0),
+        }))
+    }
+
     /// The wall clock; may jump. For what people read.
     #[must_use]
     #[expect(
@@ -48,6 +68,10 @@ impl Clock {
         match &*self.0 {
             Source::System { .. } => Timestamp(jiff::Timestamp::now().as_millisecond()),
             Source::Manual { now, .. } => Timestamp(now.load(Ordering::SeqCst)),
+            #[cfg(test)]
+            Source::Simulated { wall, .. } => {
+                Timestamp(wall.load(Ordering::SeqCst)).plus_millis(millis(self.monotonic()))
+            }
         }
     }
 
@@ -59,14 +83,27 @@ impl Clock {
             Source::Manual { started, now } => {
                 Duration::from_millis((now.load(Ordering::SeqCst) - started).unsigned_abs())
             }
+            #[cfg(test)]
+            Source::Simulated { started, .. } => started.elapsed(),
         }
     }
 
     /// Moves a manual clock; does nothing to the machine's.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual { now, .. } = &*self.0 {
-            let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-            now.fetch_add(millis, Ordering::SeqCst);
+            now.fetch_add(millis(by), Ordering::SeqCst);
         }
     }
+
+    /// Lets the wall clock of a simulation jump; durations go on as before.
+    #[cfg(test)]
+    pub(crate) fn jump(&self, millis: i64) {
+        if let Source::Simulated { wall, .. } = &*self.0 {
+            wall.fetch_add(millis, Ordering::SeqCst);
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

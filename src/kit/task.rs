@@ -2,8 +2,43 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// Runs `work` on a thread that may block, and answers what it answers.
+///
+/// In a simulation it runs as a task of the one thread there is, so that a schedule can be repeated.
+///
+/// # Errors
+/// When `work` panicked.
+pub async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    #[cfg(test)]
+    if sequential::is_on() {
+        #[expect(clippy::disallowed_methods, reason = "it is waited for here")]
+        return tokio::spawn(async move { work() }).await;
+    }
+    tokio::task::spawn_blocking(work).await
+}
+
+/// Whether everything that this thread starts stays on it.
+#[cfg(test)]
+pub(crate) mod sequential {
+    use std::cell::Cell;
+
+    thread_local!(static ON: Cell<bool> = const { Cell::new(false) });
+
+    /// From now on nothing that this thread starts runs on another.
+    pub(crate) fn turn_on() {
+        ON.set(true);
+    }
+
+    pub(crate) fn is_on() -> bool {
+        ON.get()
+    }
+}
 
 /// The tasks of one server; clones share them.
 #[derive(Clone, Default)]

@@ -3,6 +3,7 @@
 use super::error::LogsError;
 use super::line::Shape;
 use super::page::Logs;
+use crate::kit::off_thread;
 use crate::storage::VolumeRef;
 use testhide_protocol::wire::{Chunk, decompress_chunk};
 
@@ -34,7 +35,7 @@ impl Logs {
     /// # Errors
     /// [`LogsError::Chunk`] for a chunk that does not hold what it says (nothing is stored), failures of the store.
     pub async fn place(&self, chunks: Vec<Chunk>) -> Result<Vec<PlacedChunk>, LogsError> {
-        let counting = tokio::task::spawn_blocking(move || {
+        let counting = off_thread(move || {
             let mut counted = Vec::with_capacity(chunks.len());
             for chunk in chunks {
                 chunk.check()?;

@@ -72,6 +72,10 @@ id!(
     TokenId
 );
 id!(
+    /// A sign-in and everything that was refreshed from it.
+    SessionId
+);
+id!(
     /// A project: the border of visibility.
     ProjectId
 );

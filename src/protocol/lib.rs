@@ -14,6 +14,6 @@ pub mod wire;
 
 pub use id::{
     AgentId, AliasId, ArtifactId, BuildId, GateId, InvalidId, JobId, ProjectId, ReportId, ResultId,
-    TestId, TokenId, UserId,
+    SessionId, TestId, TokenId, UserId,
 };
 pub use time::{InvalidTimestamp, Timestamp};

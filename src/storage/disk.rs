@@ -47,6 +47,8 @@ pub struct DiskGuard(Arc<Inner>);
 struct Inner {
     floors: Floors,
     known: Mutex<Option<Known>>,
+    /// How long an answer is believed.
+    fresh: Duration,
     free: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -69,6 +71,7 @@ impl DiskGuard {
         Self(Arc::new(Inner {
             floors,
             known: Mutex::new(None),
+            fresh: FRESH,
             free: Box::new(free),
         }))
     }
@@ -79,6 +82,7 @@ impl DiskGuard {
         Self(Arc::new(Inner {
             floors,
             known: Mutex::new(None),
+            fresh: Duration::ZERO,
             free: Box::new(free),
         }))
     }
@@ -139,7 +143,7 @@ impl DiskGuard {
     fn known(&self) -> Known {
         let mut known = self.0.known.lock();
         match *known {
-            Some(fresh) if fresh.at.elapsed() < FRESH => fresh,
+            Some(fresh) if fresh.at.elapsed() < self.0.fresh => fresh,
             _ => {
                 let now = Known {
                     at: Instant::now(),

@@ -1,7 +1,7 @@
 //! Bits that flip in the files of a store: each is found by the start, by reading or by the doctor, or it is harmless. None panics through the
 //! store, and what is exported of a damaged directory is never wrong.
 //!
-//! `TESTHIDE_BIT_FLIPS` is the number of flips (200 unless told), half of them in a directory that was closed, half in one that was killed.
+//! `TESTHIDE_BIT_FLIPS` is the number of flips (120 unless told), half of them in a directory that was closed, half in one that was killed.
 
 use super::backup::{self, BackupOptions};
 use super::doctor::{Examination, TableCheck, examine_on, salvage_on};
@@ -211,7 +211,7 @@ fn flip_many(files: &Files, whole: &Content, flips: u64, seed: u64, killed: bool
 #[test]
 fn every_flipped_bit_is_found_or_harmless() {
     let flips = std::env::var("TESTHIDE_BIT_FLIPS").ok();
-    let flips = flips.and_then(|text| text.parse().ok()).unwrap_or(200);
+    let flips = flips.and_then(|text| text.parse().ok()).unwrap_or(120);
     let (closed, killed) = directories();
     for (name, files) in [("closed", closed), ("killed", killed)] {
         let whole = read_all(&OpenOptions::open_on(&MemoryDisk::of(files.clone()))).unwrap();

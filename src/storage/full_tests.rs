@@ -1,6 +1,6 @@
 //! A disk that is full at each write of a trace: nothing acknowledged is lost, reading goes on, and the store comes back without a restart.
 //!
-//! `TESTHIDE_FULL_STEPS` writes make the trace (6 unless told).
+//! `TESTHIDE_FULL_STEPS` writes make the trace (4 unless told).
 
 use super::{
     Dice, MemoryDisk, OpenOptions, Room, Storage, StorageError, Table, VolumeRef, Volumes,
@@ -23,7 +23,7 @@ fn steps() -> u64 {
     std::env::var("TESTHIDE_FULL_STEPS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(6)
+        .unwrap_or(4)
 }
 
 /// Larger than the space that a new file has, so that files grow within the trace.

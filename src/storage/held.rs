@@ -176,11 +176,15 @@ impl HeldDatabase {
         }
     }
 
-    /// Gives up the database after a failure, said in `what` where the file does not know a better reason. Reading goes on by a view.
+    /// Gives up the database after a failure, said in `what` where the file does not know a better reason. Reading goes on by a view. Only
+    /// the file's writer thread calls this.
     pub(super) fn give_up(&self, what: &str) -> Failure {
-        let mut current = self.current.write();
-        if let Some(trouble) = &current.trouble {
-            return trouble.clone();
+        let (known, gate) = {
+            let current = self.current.read();
+            (current.trouble.clone(), current.gate.clone())
+        };
+        if let Some(trouble) = known {
+            return trouble;
         }
         let trouble = self.file.failure().unwrap_or_else(|| Failure {
             what: what.to_owned(),
@@ -192,17 +196,25 @@ impl HeldDatabase {
             self.name,
             trouble.what
         );
-        current.gate.set(Access::Read);
+        gate.set(Access::Read);
         match open_view(&self.file, &self.name, self.cache, |_| {}) {
-            Ok(view) => {
-                current.gate.set(Access::Nothing);
-                *current = view;
+            Ok(mut view) => {
+                view.trouble = Some(trouble.clone());
+                self.replace(view);
             }
-            // What is in the old one's memory can still be read.
-            Err(error) => tracing::error!("`{}` cannot be read either: {error}", self.name),
+            Err(error) => {
+                tracing::error!("`{}` cannot be read either: {error}", self.name);
+                // What is in the old one's memory still can.
+                self.current.write().trouble = Some(trouble.clone());
+            }
         }
-        current.trouble = Some(trouble.clone());
         trouble
+    }
+
+    /// Lets new transactions begin in `next`. Those of the database before end: it is closed for good before anybody writes again.
+    fn replace(&self, next: Current) {
+        let before = std::mem::replace(&mut *self.current.write(), next);
+        before.gate.set(Access::Nothing);
     }
 
     /// Opens the file for writing again, when it cannot be written now. Only its writer thread calls this.
@@ -221,9 +233,7 @@ impl HeldDatabase {
             .and_then(|()| open_direct(&self.file, &self.name, self.cache));
         match mended {
             Ok(direct) => {
-                let mut current = self.current.write();
-                current.gate.set(Access::Nothing);
-                *current = direct;
+                self.replace(direct);
                 tracing::info!(
                     storage.file = self.name,
                     "`{}` can be written again",

@@ -2,8 +2,8 @@
 
 use crate::kit::to_hex;
 use testhide_protocol::{
-    AgentId, AliasId, ArtifactId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, TestId,
-    TokenId, UserId,
+    AgentId, AliasId, ArtifactId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, SessionId,
+    TestId, TokenId, UserId,
 };
 
 /// A key of a table.
@@ -80,7 +80,7 @@ macro_rules! id_keys {
 }
 id_keys!(
     AgentId, AliasId, ArtifactId, BuildId, GateId, JobId, ProjectId, ReportId, ResultId, TestId,
-    TokenId, UserId
+    TokenId, UserId, SessionId
 );
 
 macro_rules! number_keys {

@@ -155,6 +155,16 @@ pub(crate) enum Room {
     For(u64),
 }
 
+/// Hears that a write failed.
+#[derive(Default)]
+struct Alarm(Option<Box<dyn Fn() + Send>>);
+
+impl std::fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Alarm({})", self.0.is_some())
+    }
+}
+
 /// A disk in memory; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryDisk(Arc<Mutex<Disk>>);
@@ -166,6 +176,7 @@ struct Disk {
     /// `None` when nothing is written down.
     trace: Option<Vec<Step>>,
     room: Room,
+    alarm: Alarm,
     writes: u64,
 }
 
@@ -208,6 +219,11 @@ impl MemoryDisk {
     /// What was written down.
     pub(crate) fn trace(&self) -> Vec<Step> {
         self.0.lock().trace.clone().unwrap_or_default()
+    }
+
+    /// Calls `alarm`, once, before the next write fails; it must leave the disk alone.
+    pub(crate) fn when_full(&self, alarm: impl Fn() + Send + 'static) {
+        self.0.lock().alarm = Alarm(Some(Box::new(alarm)));
     }
 
     /// Says when writing fails from now on.
@@ -268,7 +284,12 @@ impl Disk {
         self.writes += 1;
         match &mut self.room {
             Room::Endless => Ok(()),
-            Room::For(0) => Err(io::ErrorKind::StorageFull.into()),
+            Room::For(0) => {
+                if let Some(alarm) = self.alarm.0.take() {
+                    alarm();
+                }
+                Err(io::ErrorKind::StorageFull.into())
+            }
             Room::For(left) => {
                 *left -= 1;
                 Ok(())

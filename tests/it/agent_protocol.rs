@@ -1,13 +1,16 @@
 //! What the server does with an agent that says something unusual: the protocol, frame by frame, without an agent's program.
 
-use crate::support::{Case, RawAgent, TestServer, ended, job_with_script, junit, passed, started};
+use crate::support::{
+    Case, RawAgent, TestServer, chunk, ended, job_with_script, junit, passed, started,
+};
 use serde_json::json;
 use testhide_protocol::BuildId;
 use testhide_protocol::api::{
     Agent, Build, BuildState, FindingKind, Page, StepState, Test, TestRun,
 };
 use testhide_protocol::wire::{
-    AgentMessage, FileKind, Lease, PrintedFailure, RecordBody, Resume, ServerMessage,
+    AgentMessage, AttemptEnd, FileKind, Lease, PrintedFailure, RecordBody, Resume, ServerMessage,
+    compress_chunk,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,24 +116,36 @@ async fn an_agent_that_comes_back_hears_whether_its_end_is_stored() {
     let lease = line.assigned().await.lease;
     line.record(lease, 1, started(0)).await;
     line.stored(lease, 1).await;
-    let resumed = |seq, ended| {
+    let resumed = |seq, ended, log_bytes| {
         vec![Resume {
             lease,
             seq,
             ended,
-            log_bytes: 0,
+            log_bytes,
         }]
     };
     let (mut line, resume) = speaker.connect(vec![lease]).await;
-    assert_eq!(resume, resumed(1, false));
-    line.record(lease, 2, passed(0)).await;
-    line.record(lease, 3, ended()).await;
-    line.stored(lease, 3).await;
+    assert_eq!(resume, resumed(1, false, 0));
+    let text = b"a line\n";
+    let frame = chunk(lease, 2, 0, text.len(), compress_chunk(text));
+    line.bytes(frame.into_data()).await;
+    line.stored(lease, 2).await;
+    // An agent whose disk has lost what the server has goes on behind this.
     let (mut line, resume) = speaker.connect(vec![lease]).await;
-    assert_eq!(resume, resumed(3, true));
+    assert_eq!(resume, resumed(2, false, 7));
+    line.record(lease, 3, passed(0)).await;
+    let ended = || RecordBody::Ended {
+        end: AttemptEnd::Passed,
+        message: None,
+        log_bytes: 7,
+    };
+    line.record(lease, 4, ended()).await;
+    line.stored(lease, 4).await;
+    let (mut line, resume) = speaker.connect(vec![lease]).await;
+    assert_eq!(resume, resumed(4, true, 7));
     // What it sends again is acknowledged, not abandoned.
-    line.record(lease, 3, ended()).await;
-    line.stored(lease, 3).await;
+    line.record(lease, 4, ended()).await;
+    line.stored(lease, 4).await;
     assert_eq!(server.finished(1).await.status, BuildState::Passed);
 }
 

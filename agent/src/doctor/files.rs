@@ -124,8 +124,15 @@ pub(super) fn directory(dir: &Path, config: &Config) -> Vec<Finding> {
                 "make room; the agent deletes old workspaces and homes before its next build",
             )
         } else {
-            let found = format!("{found}; below {} old workspaces go", gigabytes(wanted));
-            Finding::fine("disk", found)
+            let below = gigabytes(wanted);
+            Finding::fine(
+                "disk",
+                if wanted == 0 {
+                    found
+                } else {
+                    format!("{found}; below {below} old workspaces go")
+                },
+            )
         });
     }
     findings
@@ -213,7 +220,9 @@ pub(super) fn quarantine(dir: &Path) -> Option<Finding> {
     (count > 0).then(|| {
         Finding::attention(
             "quarantine",
-            format!("{count} workspaces could not be deleted and lie in `.quarantine`"),
+            format!(
+                "what could not be deleted lies in `.quarantine`, from earlier builds: {count}"
+            ),
             "delete them as root, after unmounting what steps may have mounted there",
         )
     })

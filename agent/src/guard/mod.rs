@@ -1,7 +1,7 @@
 //! Keeps the machine usable between builds: free disk, and no stray processes.
 //!
 //! It looks before each build and once a minute while nothing runs. Everything that it deletes or ends is said, in the agent's log or in
-//! that of the build that waited for it. A disk that stays short does not hold a build up: it begins with a warning.
+//! that of the build that waited for it. A disk that stays short does not hold a build up, but is told of.
 
 mod directories;
 mod keep;

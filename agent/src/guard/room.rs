@@ -9,9 +9,30 @@ use crate::metrics::disk;
 use crate::removal;
 use crate::run::{Discarded, Kind, Workspaces};
 
-/// Deletes until enough is free: what lies in quarantine, workspaces that nobody uses and then homes, the longest unused first, and
-/// at last what is in the directories that the owner names, when no build runs. Gives what there is to say about it.
-pub(super) fn make(workspaces: &Workspaces, rules: &MachineRules) -> Vec<String> {
+/// Less than this is too little for almost any build.
+const DIRE: u64 = 1 << 30;
+
+/// What there is to say when room was made.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// What was deleted, and what could not be.
+    pub(super) said: Vec<String>,
+    /// How much is free, when that is still less than should be.
+    pub(super) shortage: Option<Shortage>,
+}
+
+/// A disk that stays short.
+#[derive(Debug)]
+pub(super) struct Shortage {
+    /// In words.
+    pub(super) sentence: String,
+    /// Whether a build will hardly get through.
+    pub(super) is_dire: bool,
+}
+
+/// Deletes until enough is free: what lies in quarantine, temporary files of dead attempts, workspaces that nobody uses and then homes, the longest unused first, and
+/// at last what is in the directories that the owner names, when no build runs.
+pub(super) fn make(workspaces: &Workspaces, rules: &MachineRules) -> Made {
     let root = workspaces.root();
     make_with(workspaces, rules, &|| {
         disk(root).map_or(u64::MAX, |(free, _)| free)
@@ -19,11 +40,11 @@ pub(super) fn make(workspaces: &Workspaces, rules: &MachineRules) -> Vec<String>
 }
 
 /// The same with another way to know what is free.
-fn make_with(workspaces: &Workspaces, rules: &MachineRules, free: &dyn Fn() -> u64) -> Vec<String> {
+fn make_with(workspaces: &Workspaces, rules: &MachineRules, free: &dyn Fn() -> u64) -> Made {
     let wanted = rules.min_free_bytes;
     let before = free();
     if before >= wanted {
-        return Vec::new();
+        return Made::default();
     }
     let mut work = Work {
         wanted,
@@ -48,14 +69,15 @@ fn make_with(workspaces: &Workspaces, rules: &MachineRules, free: &dyn Fn() -> u
             gigabytes(after.saturating_sub(before))
         ));
     }
-    if after < wanted {
-        said.push(format!(
+    let shortage = (after < wanted).then(|| Shortage {
+        sentence: format!(
             "only {} of disk are free, less than the {} that should be",
             gigabytes(after),
             gigabytes(wanted)
-        ));
-    }
-    said
+        ),
+        is_dire: after < DIRE,
+    });
+    Made { said, shortage }
 }
 
 struct Work<'a> {
@@ -74,6 +96,10 @@ impl Work<'_> {
     fn delete(&mut self, workspaces: &Workspaces, rules: &MachineRules) -> io::Result<()> {
         if let Err(error) = workspaces.empty_quarantine() {
             self.said.push(format!("in quarantine, {error}"));
+        }
+        // Of runners that were killed.
+        if let Err(error) = workspaces.forget_temporary() {
+            self.said.push(format!("of temporary files, {error}"));
         }
         for kind in [Kind::Workspace, Kind::Home] {
             for used in workspaces.unused(kind)? {
@@ -201,9 +227,10 @@ mod tests {
             assert_eq!(entries(&extra).len(), more);
             said
         };
-        assert!(check(12, &["a", "b", "c"], &["a", "b", "c"], 2).is_empty());
+        let enough = check(12, &["a", "b", "c"], &["a", "b", "c"], 2);
+        assert!(enough.said.is_empty() && enough.shortage.is_none());
         assert_eq!(
-            check(14, &["c"], &["a", "b", "c"], 2),
+            check(14, &["c"], &["a", "b", "c"], 2).said,
             [
                 "only 12.00 GB of disk were free: deleted workspace `project/a`, workspace `project/b`, which freed 2.00 GB"
             ]
@@ -213,10 +240,11 @@ mod tests {
         assignment.job_name = "c".to_owned();
         let running = workspaces.claim(&assignment).unwrap();
         // What a build uses stays, and what others may use stays while it runs.
-        let said = check(30, &["c"], &["c"], 2);
-        assert!(
-            said.last().unwrap().contains("less than the 30.00 GB"),
-            "{said:?}"
+        let shortage = check(30, &["c"], &["c"], 2).shortage.unwrap();
+        let sentence = "only 16.00 GB of disk are free, less than the 30.00 GB that should be";
+        assert_eq!(
+            (shortage.sentence.as_str(), shortage.is_dire),
+            (sentence, false)
         );
         drop(running);
         check(30, &[], &[], 0);

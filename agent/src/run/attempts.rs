@@ -1,34 +1,25 @@
 //! The attempts this agent holds: with a runner, or ended and not wholly delivered.
 //!
 //! An attempt is seen through its spool directory only, so that one which an earlier agent process began is no different from one
-//! of this process. [`Attempts::pass`] looks at all of them; [`Attempts::watch`] repeats it while there is something to see.
+//! of this process. `care.rs` looks after their runners.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use testhide_protocol::wire::{Assignment, Lease};
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::ending::{self, Cause};
-use super::leftovers::end_leftovers;
+use super::ending::Cause;
 use super::workspace::Workspaces;
 use crate::runner::Runner;
 use crate::spool::{
     self, Boot, Order, Settings, Spool, SpoolDir, SpoolError, StopOrder, Stored, Survival,
 };
-
-/// How often runners are looked at: there is no event that crosses processes on every system, and a reader of a log notices more
-/// than this.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-/// Every so many looks it is asked whether a runner lives; what a dead one left waits that long.
-const ALIVE_EVERY: u32 = 10;
+use crate::threads::off_thread;
 
 /// What an agent's attempts have in common.
 pub(crate) struct Setup {
@@ -40,51 +31,55 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     /// What runs attempts.
     pub(crate) runner: Arc<dyn Runner>,
+    /// Stops everything where it is.
+    pub(crate) kill: CancellationToken,
 }
 
 /// The attempts of one agent process.
 #[derive(Clone)]
-pub(crate) struct Attempts(Arc<Shared>);
+pub(crate) struct Attempts(pub(super) Arc<Shared>);
 
-struct Shared {
-    spool_root: PathBuf,
-    capacity: usize,
-    settings: Settings,
-    runner: Arc<dyn Runner>,
+pub(super) struct Shared {
+    pub(super) spool_root: PathBuf,
+    pub(super) capacity: usize,
+    pub(super) settings: Settings,
+    pub(super) runner: Arc<dyn Runner>,
     /// The machine's run in which this process began.
-    boot: Boot,
-    state: Mutex<State>,
+    pub(super) boot: Boot,
+    pub(super) state: Mutex<State>,
     /// How many are held, for who waits for the last delivery.
-    held: watch::Sender<usize>,
+    pub(super) held: watch::Sender<usize>,
     /// Wakes delivery.
-    wake: Arc<Notify>,
+    pub(super) wake: Arc<Notify>,
     /// There is a runner to watch.
-    begun: Notify,
+    pub(super) begun: Notify,
     /// The server has said how far it has an attempt.
-    heard: Notify,
+    pub(super) heard: Notify,
     /// An attempt is gone that the server believes to run.
-    vanished: Notify,
+    pub(super) vanished: Notify,
     /// No more work is taken.
-    stopping: CancellationToken,
-    tasks: TaskTracker,
+    pub(super) stopping: CancellationToken,
+    /// Stops everything where it is.
+    kill: CancellationToken,
+    pub(super) tasks: TaskTracker,
 }
 
 #[derive(Default)]
-struct State {
-    held: BTreeMap<Lease, Held>,
+pub(super) struct State {
+    pub(super) held: BTreeMap<Lease, Held>,
     /// Given up, and something of it may still run; deleted afterwards.
-    leaving: BTreeMap<Lease, Held>,
+    pub(super) leaving: BTreeMap<Lease, Held>,
 }
 
-struct Held {
-    spool: Arc<Spool>,
-    phase: Phase,
+pub(super) struct Held {
+    pub(super) spool: Arc<Spool>,
+    pub(super) phase: Phase,
     /// What the server said that it has, for a journal of which nobody knows how much is left.
-    stored: Option<Stored>,
+    pub(super) stored: Option<Stored>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// A runner writes it.
     Running,
     /// Its runner is dead, and a task of this process ends it.
@@ -120,6 +115,7 @@ impl Attempts {
             capacity,
             settings,
             runner,
+            kill,
         } = setup;
         let spool_root = dir.join("spool");
         std::fs::create_dir_all(&spool_root).map_err(SpoolError::at(&spool_root))?;
@@ -135,6 +131,7 @@ impl Attempts {
             heard: Notify::new(),
             vanished: Notify::new(),
             stopping: CancellationToken::new(),
+            kill,
             tasks: TaskTracker::new(),
             spool_root,
         }));
@@ -278,7 +275,7 @@ impl Attempts {
         let needless = held.spool.delivered(seq);
         if !needless.is_empty() {
             let delete = move || needless.iter().for_each(|path| spool::delete(path));
-            self.0.tasks.spawn_blocking(delete);
+            self.do_later(delete);
         }
         false
     }
@@ -324,83 +321,6 @@ impl Attempts {
         drop(held.wait_for(|count| *count == 0).await);
     }
 
-    /// Looks after runners for ever.
-    pub(crate) async fn watch(&self) {
-        let mut looks = 0u32;
-        loop {
-            looks = looks.wrapping_add(1);
-            if self.pass(looks.is_multiple_of(ALIVE_EVERY)) == 0 {
-                self.0.begun.notified().await;
-            } else {
-                sleep(LOOK_EVERY).await;
-            }
-        }
-    }
-
-    /// Waits until nothing runs any more; only after [`Self::stop_all`], and while nobody watches.
-    pub(crate) async fn ended(&self) {
-        while self.pass(true) > 0 {
-            sleep(LOOK_EVERY).await;
-        }
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
-    }
-
-    /// Looks how far every runner is, and with `alive` whether it lives; ends what a dead one left. Gives how many there are to look
-    /// after.
-    fn pass(&self, alive: bool) -> usize {
-        let shared = &self.0;
-        let mut state = shared.state.lock();
-        let mut dead = Vec::new();
-        for (lease, held) in &mut state.held {
-            if held.phase != Phase::Running {
-                continue;
-            }
-            held.spool.look();
-            if !alive || shared.runner.is_alive(held.spool.dir().path()) {
-                continue;
-            }
-            // It may have written its last record after the look.
-            held.spool.look();
-            if held.spool.progress().ended {
-                held.phase = Phase::Over;
-            } else {
-                dead.push(*lease);
-            }
-        }
-        for lease in dead {
-            self.end_dead(&mut state, lease, Cause::RunnerGone);
-        }
-        let mut left = Vec::new();
-        for (lease, held) in &mut state.leaving {
-            let path = held.spool.dir().path();
-            if held.phase == Phase::Running && alive && !shared.runner.is_alive(path) {
-                held.phase = Phase::Ending;
-                left.push((*lease, Arc::clone(&held.spool)));
-            }
-        }
-        for (lease, spool) in left {
-            let attempts = self.clone();
-            shared.tasks.spawn(async move {
-                // One that came to its end has ended its processes itself.
-                if !spool.progress().ended {
-                    end_leftovers(lease, spool.dir().read_group()).await;
-                }
-                attempts.left(&lease);
-            });
-        }
-        let runs = |held: &&Held| held.phase != Phase::Over;
-        let held = state.held.values().filter(runs).count();
-        held + state.leaving.len()
-    }
-
-    /// Nothing of a given-up attempt runs any more.
-    fn left(&self, lease: &Lease) {
-        if let Some(held) = self.0.state.lock().leaving.remove(lease) {
-            self.remove_later(held.spool);
-        }
-    }
-
     /// Deletes an attempt that is delivered, once its runner has gone.
     fn leave(&self, state: &mut State, held: Held) {
         if held.phase == Phase::Over || !self.0.runner.is_alive(held.spool.dir().path()) {
@@ -411,78 +331,33 @@ impl Attempts {
         }
     }
 
-    /// Ends an attempt whose runner is dead, in a task.
-    fn end_dead(&self, state: &mut State, lease: Lease, cause: Cause) {
-        let Some(held) = state.held.get_mut(&lease) else {
-            return;
-        };
-        held.phase = Phase::Ending;
-        let (attempts, spool) = (self.clone(), Arc::clone(&held.spool));
-        self.0.begun.notify_one();
+    /// Deletes a spool on a thread that may wait for the disk.
+    pub(super) fn remove_later(&self, spool: Arc<Spool>) {
+        self.do_later(move || remove(spool.dir()));
+    }
+
+    /// Works on a thread that may wait for the disk.
+    fn do_later(&self, work: impl FnOnce() + Send + 'static) {
+        self.spawn(async move { drop(off_thread(work).await) });
+    }
+
+    /// Runs a task of this process.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let kill = self.0.kill.clone();
         self.0.tasks.spawn(async move {
-            let shared = &attempts.0;
-            let word = attempts.word(lease);
-            let ended = ending::end(&spool, shared.boot, cause, word, &shared.stopping).await;
-            attempts.has_ended(lease, ended);
+            kill.run_until_cancelled_owned(task).await;
         });
     }
 
-    /// What became of an attempt whose runner was dead.
-    fn has_ended(&self, lease: Lease, ended: ending::Ended) {
-        let shared = &self.0;
-        let mut state = shared.state.lock();
-        if state.leaving.contains_key(&lease) {
-            drop(state);
-            self.left(&lease);
-            return;
-        }
-        let Some(held) = state.held.get_mut(&lease) else {
-            return;
-        };
-        match ended {
-            ending::Ended::Yes => {
-                held.phase = Phase::Over;
-                held.spool.settle();
-            }
-            ending::Ended::RunnerLives => {
-                held.phase = Phase::Running;
-                held.spool.settle();
-            }
-            // The next start tries again.
-            ending::Ended::NotNow => held.phase = Phase::Over,
-            // Its disk takes no end: for the server this build is lost, and it hears so at once.
-            ending::Ended::Never => {
-                if let Some(held) = shared.forget(&mut state, &lease) {
-                    self.remove_later(held.spool);
-                }
-                shared.vanished.notify_one();
-            }
-        }
-    }
-
-    /// What the server has of an attempt, once it says so; nothing when the attempt was given up meanwhile.
-    async fn word(&self, lease: Lease) -> Option<Stored> {
-        loop {
-            let heard = self.0.heard.notified();
-            tokio::pin!(heard);
-            heard.as_mut().enable();
-            match self.0.state.lock().held.get(&lease) {
-                None => return None,
-                Some(held) if held.stored.is_some() => return held.stored,
-                Some(_) => {}
-            }
-            heard.await;
-        }
-    }
-
-    /// Deletes a spool on a thread that may wait for the disk.
-    fn remove_later(&self, spool: Arc<Spool>) {
-        self.0.tasks.spawn_blocking(move || remove(spool.dir()));
+    /// Waits until nothing of it runs any more; only after the kill.
+    pub(crate) async fn stopped(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 }
 
 impl Shared {
-    fn forget(&self, state: &mut State, lease: &Lease) -> Option<Held> {
+    pub(super) fn forget(&self, state: &mut State, lease: &Lease) -> Option<Held> {
         let held = state.held.remove(lease);
         self.held.send_replace(state.held.len());
         held

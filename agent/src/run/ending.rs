@@ -13,6 +13,7 @@ use crate::spool::{
     self, Boot, Journal, JournalWriter, Patience, Recovered, Room, Spool, SpoolDir, SpoolError,
     Stored, Survival,
 };
+use crate::threads::off_thread;
 
 /// How long before a disk that was full is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -61,6 +62,7 @@ pub(super) async fn end(
         None
     } else {
         tokio::select! {
+            biased;
             stored = word => match stored {
                 Some(stored) => Some(stored),
                 None => return Ended::NotNow,
@@ -74,7 +76,7 @@ pub(super) async fn end(
             Some(stored) => spool::recover_cut(&dir, now, stored),
             None => spool::recover(&dir, now),
         };
-        match tokio::task::spawn_blocking(recover).await {
+        match off_thread(recover).await {
             Ok(Ok(recovered)) => break recovered,
             Ok(Err(error)) if error.is_full() => {
                 tracing::warn!(%error, "the end of an attempt waits for the disk");
@@ -124,6 +126,7 @@ async fn write_end(
         journal.end(AttemptEnd::Interrupted, Some(message)).await
     };
     tokio::select! {
+        biased;
         result = write => result,
         () = hurry => unreachable!("it waits for ever"),
     }

@@ -22,6 +22,11 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Ends every process of the attempt that still runs. Returns when they are gone, or after the kill.
 pub(crate) async fn end_leftovers(lease: Lease, group: Option<GroupRecord>) {
+    #[cfg(feature = "simulation")]
+    if crate::threads::is_one_thread() {
+        // The processes of a simulated machine are not on this one.
+        return;
+    }
     confine::end_left(&lease).await;
     let deadline = Instant::now() + GRACE;
     let mut asked = false;

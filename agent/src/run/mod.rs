@@ -2,10 +2,11 @@
 //!
 //! A step is one process group with an environment of its own; what it writes goes to the spool as it comes. Nothing here
 //! knows of a connection: an attempt runs the same while the server is away. All of this happens in the attempt's runner, except
-//! `attempts` and `ending`, which are the agent's view of its runners.
+//! `attempts`, `care` and `ending`, which are the agent's view of its runners.
 
 mod attempt;
 mod attempts;
+mod care;
 mod confine;
 mod ending;
 mod environment;

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::process::Command;
@@ -27,6 +28,12 @@ pub trait Runner: fmt::Debug + Send + Sync {
 
     /// Whether the attempt in `spool` has a runner now, started by this agent process or by an earlier one.
     fn is_alive(&self, spool: &Path) -> bool;
+
+    /// How often the agent looks how far its runners are: there is no event that crosses processes on every system, and a reader of a log
+    /// notices more than this.
+    fn look_every(&self) -> Duration {
+        Duration::from_millis(5)
+    }
 
     /// The present run of the machine on which runners are.
     fn boot(&self) -> Boot {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ring::rand::{SecureRandom, SystemRandom};
+use super::uplink::Uplink;
 
 /// The first wait.
 const FIRST: Duration = Duration::from_millis(250);
@@ -27,37 +27,33 @@ impl Backoff {
     }
 
     /// The next wait: between half of it and all of it.
-    pub(super) fn wait(&mut self) -> Duration {
-        let wait = jitter(self.next);
+    pub(super) fn wait(&mut self, uplink: &dyn Uplink) -> Duration {
+        let wait = jitter(self.next, uplink);
         self.next = (self.next * 2).min(LONGEST);
         wait
     }
 }
 
 /// Between half of `wait` and all of it.
-fn jitter(wait: Duration) -> Duration {
-    let mut random = [0u8; 4];
-    if SystemRandom::new().fill(&mut random).is_err() {
-        return wait;
-    }
-    let part = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);
-    wait.mul_f64(0.5 + part / 2.0)
+fn jitter(wait: Duration, uplink: &dyn Uplink) -> Duration {
+    wait.mul_f64(0.5 + uplink.chance() / 2.0)
 }
 
 /// A wait that the server asked for, spread over a fifth more.
-pub(super) fn asked(millis: u64) -> Duration {
+pub(super) fn asked(millis: u64, uplink: &dyn Uplink) -> Duration {
     let wait = Duration::from_millis(millis).min(Duration::from_secs(600));
-    wait + jitter(wait / 5)
+    wait + jitter(wait / 5, uplink)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::uplink::Tcp;
 
     #[test]
     fn waits_grow_to_half_a_minute_and_begin_again() {
         let mut backoff = Backoff::new();
-        let waits: Vec<_> = (0..20).map(|_| backoff.wait()).collect();
+        let waits: Vec<_> = (0..20).map(|_| backoff.wait(&Tcp)).collect();
         assert!(
             waits
                 .iter()
@@ -65,6 +61,6 @@ mod tests {
         );
         assert!(waits[19] >= LONGEST / 2);
         backoff.reset();
-        assert!(backoff.wait() <= FIRST);
+        assert!(backoff.wait(&Tcp) <= FIRST);
     }
 }

@@ -77,6 +77,7 @@ pub(super) async fn deliver(
                 Err(_) => return "the server takes nothing".to_owned(),
             }
             tokio::select! {
+                biased;
                 _ = beat.tick() => true,
                 () = attempts.wake().notified() => false,
                 command = commands.recv() => {

@@ -10,6 +10,9 @@ mod deliver;
 mod handshake;
 mod probe;
 mod serve;
+mod uplink;
 
 pub(crate) use probe::probe;
 pub(crate) use serve::serve_forever;
+pub(crate) use uplink::Tcp;
+pub use uplink::{ByteStream, Opening, Uplink};

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::connect::connect;
+use super::uplink::Tcp;
 
 /// How long the server may take for its first frame.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ pub(crate) struct Greeting {
 /// # Errors
 /// In words: not reachable, not a testhide server, or too slow.
 pub(crate) async fn probe(url: &str) -> Result<Greeting, String> {
-    let mut socket = connect(url).await?;
+    let mut socket = connect(&Tcp, url).await?;
     let first = timeout(LIMIT, socket.next()).await;
     let first = first.map_err(|_| format!("no word within {} s", LIMIT.as_secs()))?;
     let text = match first {

@@ -1,11 +1,11 @@
 //! The hearing half of a session, and the loop over sessions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use testhide_protocol::wire::{AgentMessage, ServerMessage, UnreadableAssignment};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::backoff::{self, Backoff};
@@ -13,6 +13,7 @@ use super::connect::{Receiver, connect};
 use super::cursor::Cursor;
 use super::deliver::{Command, deliver};
 use super::handshake::{NoWelcome, Welcome, introduce};
+use super::uplink::Uplink;
 use crate::agent::AgentOptions;
 use crate::error::AgentError;
 use crate::metrics::Meter;
@@ -45,51 +46,53 @@ enum End {
 /// [`AgentError::Refused`].
 pub(crate) async fn serve_forever(
     options: &AgentOptions,
+    uplink: &dyn Uplink,
     url: &str,
     attempts: &Attempts,
     meter: &Meter,
 ) -> Result<(), AgentError> {
     let mut backoff = Backoff::new();
     loop {
-        let wait = match Box::pin(session(options, url, attempts, meter, &mut backoff)).await {
-            End::Lost(why) => {
-                let wait = backoff.wait();
-                tracing::warn!(
-                    server.url = url,
-                    why,
-                    wait_ms = wait.as_millis(),
-                    "no connection to the server"
-                );
-                wait
-            }
-            End::GoAway(millis) => {
-                let wait = backoff::asked(millis);
-                tracing::info!(
-                    wait_ms = wait.as_millis(),
-                    "the server asks to come back later"
-                );
-                wait
-            }
-            End::Refused {
-                code,
-                reason,
-                retry: true,
-            } => {
-                let wait = backoff.wait();
-                tracing::warn!(
+        let wait =
+            match Box::pin(session(options, uplink, url, attempts, meter, &mut backoff)).await {
+                End::Lost(why) => {
+                    let wait = backoff.wait(uplink);
+                    tracing::warn!(
+                        server.url = url,
+                        why,
+                        wait_ms = wait.as_millis(),
+                        "no connection to the server"
+                    );
+                    wait
+                }
+                End::GoAway(millis) => {
+                    let wait = backoff::asked(millis, uplink);
+                    tracing::info!(
+                        wait_ms = wait.as_millis(),
+                        "the server asks to come back later"
+                    );
+                    wait
+                }
+                End::Refused {
                     code,
                     reason,
-                    wait_ms = wait.as_millis(),
-                    "the server refuses this agent for now"
-                );
-                wait
-            }
-            End::Refused {
-                code,
-                reason,
-                retry: false,
-            } => return Err(AgentError::Refused { code, reason }),
-        };
+                    retry: true,
+                } => {
+                    let wait = backoff.wait(uplink);
+                    tracing::warn!(
+                        code,
+                        reason,
+                        wait_ms = wait.as_millis(),
+                        "the server refuses this agent for now"
+                    );
+                    wait
+                }
+                End::Refused {
+                    code,
+                    reason,
+                    retry: false,
+                } => return Err(AgentError::Refused { code, reason }),
+            };
         sleep(wait).await;
     }
 }
@@ -97,12 +100,13 @@ pub(crate) async fn serve_forever(
 /// One connection from its first frame to its end.
 async fn session(
     options: &AgentOptions,
+    uplink: &dyn Uplink,
     url: &str,
     attempts: &Attempts,
     meter: &Meter,
     backoff: &mut Backoff,
 ) -> End {
-    let mut socket = match connect(url).await {
+    let mut socket = match connect(uplink, url).await {
         Ok(socket) => socket,
         Err(why) => return End::Lost(why),
     };
@@ -136,6 +140,7 @@ async fn session(
     let (sender, receiver) = socket.split();
     let (commands, queue) = mpsc::unbounded_channel();
     let end = tokio::select! {
+        biased;
         end = hear(receiver, attempts, &commands, welcome.heartbeat, backoff) => end,
         () = attempts.vanished() => End::Lost("an attempt is gone without an end".to_owned()),
         why = deliver(sender, attempts, meter, cursors, queue, welcome.heartbeat) => End::Lost(why),
@@ -206,6 +211,7 @@ async fn hear(
     let mut asks_again = None;
     loop {
         let next = tokio::select! {
+            biased;
             next = timeout(silence, receiver.next()) => next,
             () = until(asks_again) => return End::Lost("asks for work again after declining some".to_owned()),
         };
@@ -246,7 +252,7 @@ async fn hear(
                 }
                 if let Some(command) = obey(message, attempts) {
                     if matches!(command, Command::Send(_)) && !attempts.is_stopping() {
-                        asks_again.get_or_insert_with(|| tokio::time::Instant::now() + ASK_AGAIN);
+                        asks_again.get_or_insert_with(|| Instant::now() + ASK_AGAIN);
                     }
                     // The sending half ends only together with this one.
                     drop(commands.send(command));
@@ -258,7 +264,7 @@ async fn hear(
                     let lease = assignment.lease;
                     let reason = format!("this agent cannot do what the job says: {error}");
                     tracing::warn!(build.id = %lease.build, reason, "declines a build");
-                    asks_again.get_or_insert_with(|| tokio::time::Instant::now() + ASK_AGAIN);
+                    asks_again.get_or_insert_with(|| Instant::now() + ASK_AGAIN);
                     drop(commands.send(Command::Send(AgentMessage::Declined { lease, reason })));
                 }
                 Err(_) => tracing::warn!(%error, "ignores a message of the server"),
@@ -268,7 +274,7 @@ async fn hear(
 }
 
 /// Waits for a moment that may never come.
-async fn until(moment: Option<tokio::time::Instant>) {
+async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,

@@ -223,7 +223,10 @@ impl SpoolDir {
     pub(crate) fn lock(&self) -> Result<Option<RunnerLock>, SpoolError> {
         let path = self.lock_path();
         let take = || -> io::Result<Option<RunnerLock>> {
-            let file = OpenOptions::new().read(true).write(true).open(&path)?;
+            // A loss of power may have taken the file and left the directory.
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            let file = options.open(&path)?;
             match file.try_lock() {
                 Ok(()) => Ok(Some(RunnerLock { _file: file })),
                 Err(TryLockError::WouldBlock) => Ok(None),

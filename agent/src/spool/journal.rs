@@ -182,7 +182,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk refuses it; the journal is as it was before.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn append_chunk(&mut self, raw: RawChunk) -> Result<(), SpoolError> {
         let encoded = self.encode_chunk(raw)?;
         self.append(&encoded)
@@ -192,7 +192,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk refuses it; the journal is as it was before.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn append_record(&mut self, body: &RecordBody) -> Result<(), SpoolError> {
         let encoded = self.encode_record(body);
         self.append(&encoded)

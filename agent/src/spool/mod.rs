@@ -30,11 +30,14 @@ mod slot;
 mod writer;
 
 pub use boot::Boot;
+#[cfg(feature = "simulation")]
+pub(crate) use directory::RunnerLock;
 pub use directory::SpoolError;
 pub(crate) use directory::{GroupRecord, SpoolDir, directories, is_full};
 pub(crate) use held::{Spool, delete};
 pub(crate) use journal::{Journal, RawChunk, SEGMENT_BYTES};
-pub(crate) use order::{Order, Settings, StopOrder};
+pub use order::StopOrder;
+pub(crate) use order::{Order, Settings};
 pub(crate) use reader::{Entry, Reader};
 pub(crate) use recovery::{Recovered, Stored, Survival, recover, recover_cut, survival};
 pub(crate) use room::Room;

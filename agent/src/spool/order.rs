@@ -30,7 +30,7 @@ pub(crate) struct Settings {
 /// Why an attempt is to stop, the softest first. A later, harder order takes the place of an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum StopOrder {
+pub enum StopOrder {
     /// Somebody cancelled the build: post steps still run.
     Cancel(String),
     /// The agent ends.

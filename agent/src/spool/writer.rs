@@ -18,6 +18,7 @@ use super::directory::SpoolError;
 use super::journal::{Encoded, Journal, RawChunk};
 use super::room::Room;
 use crate::clock::{self, WorkClock};
+use crate::threads::answer_of;
 
 /// Chunks that may wait for the disk before the pipes are left unread: 4 MiB, so that a sync stalls no step.
 const QUEUE: usize = 16;
@@ -119,7 +120,7 @@ impl JournalWriter {
     pub(crate) async fn sync(&self) -> Result<(), SpoolError> {
         let (answer, result) = oneshot::channel();
         self.send(Command::Sync(answer)).await;
-        result
+        answer_of(result)
             .await
             .expect("the journal's thread answers before it ends")
     }
@@ -135,7 +136,7 @@ impl JournalWriter {
     ) -> Result<(), SpoolError> {
         let (answer, result) = oneshot::channel();
         self.send(Command::End(end, message, answer)).await;
-        result
+        answer_of(result)
             .await
             .expect("the journal's thread answers before it ends")
     }

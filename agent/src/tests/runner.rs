@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use testhide_protocol::Timestamp;
-use testhide_protocol::api::{StepState, Stream};
+use testhide_protocol::api::{Step, StepState, Stream};
 use testhide_protocol::wire::{AttemptEnd, Lease, RecordBody, Segment};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::session::{Connection, Server, script};
 use super::{assignment, lease, within};
 use crate::spool::{RawChunk, SpoolDir};
-use crate::{AgentError, Boot, Runner, run_attempt};
+use crate::{AgentError, Boot, InProcess, Runner, run_attempt};
 
 /// Runners in this process, each of which a test may kill or wait for.
 #[derive(Debug, Clone, Default)]
@@ -145,6 +145,52 @@ async fn an_attempt_that_was_given_up_is_not_taken_up_again() {
     assert_eq!(server.spools(), 0);
 }
 
+#[tokio::test]
+async fn what_the_server_has_is_deleted_while_the_build_runs() {
+    let mut server = Server::start().await;
+    // The least room there is: 16 MiB in segments of 4 MiB.
+    let agent = server.agent_with(Arc::new(InProcess::default()), |options| {
+        options.max_spool_bytes = 0;
+    });
+    let mut connection = server.welcome().await;
+    // What a compressor cannot make much smaller, and more than there is room for.
+    let much = "head -c 20000000 /dev/urandom | tee sum | base64 -w 76; cksum < sum; head -c 3000000 sum > file";
+    let steps = vec![script(much), copy("file"), script("echo end")];
+    let work = assignment(lease(1), steps);
+    connection.assign(&work).await;
+    let spool = server.spool_of(work.lease);
+    let mut most = 0;
+    while server.end_of(&work.lease).is_none() {
+        if let Some(lease) = server.take(&mut connection).await.unwrap() {
+            server.acknowledge(&mut connection, lease).await;
+            most = most.max(bytes_in(&spool) + bytes_in(&spool.join("files")));
+        }
+    }
+    assert!(most < 17 * 1024 * 1024, "{most}");
+    assert_eq!(server.states(&work.lease), [StepState::Passed; 3]);
+    let out = server.said(&work.lease, "out");
+    assert!(out.len() > 27_000_000 && out.ends_with("\nend\n"));
+    agent.stop().await.unwrap();
+    assert_eq!(server.spools(), 0);
+}
+
+fn copy(source: &str) -> Step {
+    Step::CopyArtifacts {
+        name: None,
+        source: source.to_owned(),
+        target: String::new(),
+    }
+}
+
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter_map(|entry| entry.metadata().ok());
+    files
+        .filter(|file| file.is_file())
+        .map(|file| file.len())
+        .sum()
+}
+
 /// One line of output.
 fn line(text: &str) -> RawChunk {
     RawChunk {
@@ -171,7 +217,9 @@ async fn what_a_loss_of_power_took_is_told_behind_what_the_server_has() {
                 journal.append_chunk(line("a line\n")).unwrap();
             }
         } else {
-            server.spool_left_behind(lease);
+            let dir = server.spool_left_behind(lease);
+            std::fs::remove_dir_all(dir.path()).unwrap();
+            std::fs::create_dir(dir.path()).unwrap();
         }
         let record = RecordBody::SourceResolved {
             commit: "chunk".to_owned(),

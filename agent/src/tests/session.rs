@@ -116,7 +116,13 @@ impl Server {
         Running { shutdown, task }
     }
 
-    /// A file in the workspace of the only job.
+    /// The spool directory of an attempt.
+    pub(super) fn spool_of(&self, lease: Lease) -> PathBuf {
+        let root = self.scratch.path().join("agent/spool");
+        SpoolDir::of(&root, lease).path().to_owned()
+    }
+
+    /// The workspace of the only job.
     pub(super) fn workspace(&self) -> PathBuf {
         self.scratch.path().join("agent/workspaces/project/job")
     }

@@ -1,13 +1,15 @@
 //! From the `Authorization` header to the principal that handlers take.
 
 use crate::accounts::{Accounts, AccountsError, Principal};
-use crate::web::{ApiError, Peer};
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use crate::web::{ApiError, ClientAddress};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use std::convert::Infallible;
+use std::net::IpAddr;
 
 /// The caller of a request; without one the answer is 401.
 pub struct Caller(pub Principal);
@@ -25,6 +27,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Where a request comes from, as far as that is known.
+pub(super) struct Visitor {
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// What the program calls itself.
+    pub program: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
+        let program = parts.headers.get(USER_AGENT);
+        let program = program.and_then(|program| program.to_str().ok());
+        Ok(Self {
+            address,
+            program: program.unwrap_or_default().to_owned(),
+        })
+    }
+}
+
 /// Middleware (`from_fn_with_state`) that puts the principal into the request's extensions. A request without the header
 /// goes on as nobody; one whose token is not good is refused here, whatever it asks for.
 ///
@@ -36,8 +60,8 @@ pub async fn identify(
     next: Next,
 ) -> Result<Response, ApiError> {
     if let Some(bearer) = bearer(request.headers())? {
-        let peer = request.extensions().get::<ConnectInfo<Peer>>();
-        let address = peer.map(|ConnectInfo(Peer(peer))| peer.ip());
+        let address = request.extensions().get::<ClientAddress>();
+        let address = address.and_then(|ClientAddress(address)| *address);
         let principal = accounts.authenticate(bearer)?.coming_from(address);
         request.extensions_mut().insert(principal);
     }

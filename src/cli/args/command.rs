@@ -13,6 +13,7 @@ use super::project::ProjectCommand;
 use super::report::ReportCommand;
 use super::search::{Events, Search};
 use super::serve::{DemoArgs, ServeArgs};
+use super::session::{PasswordCommand, SessionCommand};
 use super::test::{FailureCommand, TestCommand};
 use super::token::TokenCommand;
 use super::tui::Tui;
@@ -61,6 +62,12 @@ pub(in crate::cli) enum Command {
     /// People and what they may do
     #[command(subcommand, before_help = "Example:\n  testhide user create anna")]
     User(UserCommand),
+    /// Your password
+    #[command(subcommand, before_help = "Example:\n  testhide password change")]
+    Password(PasswordCommand),
+    /// Your sessions
+    #[command(subcommand, before_help = "Example:\n  testhide session list")]
+    Session(SessionCommand),
     /// Your API tokens
     #[command(
         subcommand,

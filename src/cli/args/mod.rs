@@ -16,6 +16,7 @@ mod project;
 mod report;
 mod search;
 mod serve;
+mod session;
 mod test;
 mod token;
 mod tui;
@@ -42,9 +43,10 @@ pub(in crate::cli) use report::{
 };
 pub(in crate::cli) use search::{Events, Search};
 pub(in crate::cli) use serve::ServeArgs;
+pub(in crate::cli) use session::{ChangePassword, PasswordCommand, ResetPassword, SessionCommand};
 pub(in crate::cli) use test::{
     FailureCommand, Label, ListAliases, ListTests, TestCommand, TestHistory,
 };
 pub(in crate::cli) use token::{Create as CreateToken, TokenCommand};
 pub(in crate::cli) use tui::Tui;
-pub(in crate::cli) use user::{Create as CreateUser, Grant, UserCommand};
+pub(in crate::cli) use user::{Create as CreateUser, Grant, Named as UserName, UserCommand};

@@ -18,6 +18,31 @@ pub(in crate::cli) enum UserCommand {
         before_help = "Example:\n  testhide user grant anna shop --permission read --permission execute"
     )]
     Grant(Grant),
+    /// Shut a user out: sessions end, tokens are worth nothing
+    #[command(before_help = "Example:\n  testhide user disable anna")]
+    Disable(Named),
+    /// Let a disabled user in again
+    #[command(before_help = "Example:\n  testhide user enable anna")]
+    Enable(Named),
+    /// Make a user a superuser
+    #[command(before_help = "Example:\n  testhide user promote anna")]
+    Promote(Named),
+    /// Make a superuser a plain user again
+    #[command(before_help = "Example:\n  testhide user demote anna")]
+    Demote(Named),
+    /// Make a one-time token with which a user sets a new password
+    #[command(
+        before_help = "Example:\n  testhide user reset-password anna > token   # anna: testhide password reset --reset-token-file token"
+    )]
+    ResetPassword(Named),
+}
+
+/// A user.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Named {
+    /// Log-in name or id
+    #[arg(value_name = "USER")]
+    pub user: String,
 }
 
 /// `user create`

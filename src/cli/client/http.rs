@@ -97,6 +97,17 @@ impl Client {
             .await
     }
 
+    /// POST with a JSON body; the answer's body does not matter.
+    pub(in crate::cli) async fn tell<B: Serialize>(
+        &self,
+        path: &[&str],
+        body: &B,
+    ) -> Result<(), CliError> {
+        self.send(self.request(Method::POST, path, &[])?.json(body))
+            .await
+            .map(drop)
+    }
+
     /// POST with a JSON body that the server does at most once for one `key`.
     pub(in crate::cli) async fn post_once<B: Serialize, T: DeserializeOwned>(
         &self,

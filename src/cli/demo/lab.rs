@@ -79,6 +79,8 @@ impl Lab {
         let named = CreateToken {
             name: "demo".to_owned(),
             expires_in_days: Some(1),
+            project: None,
+            permissions: None,
         };
         let token = app.accounts.create_token(&principal, named).await?.secret;
         let project = CreateProject {

@@ -22,8 +22,9 @@ mod search;
 mod verdicts;
 
 pub use accounts::{
-    CreateToken, CreateUser, GrantPermissions, Login, LoginAnswer, NewToken, ProjectPermission,
-    Setup, Token, User,
+    ChangePassword, ChangeUser, CreateToken, CreateUser, GrantPermissions, Login, LoginAnswer,
+    NewToken, PasswordReset, ProjectPermission, Refresh, ResetPassword, Session, Setup, Token,
+    User,
 };
 pub use agents::{
     Agent, AgentConnection, AgentDetails, AgentLease, AgentMode, AgentRefusals, AgentTrouble,

@@ -11,5 +11,5 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use junit::{Case, junit};
 pub(crate) use raw_agent::{Line, RawAgent, ended, passed, started};
 pub(crate) use server::{TestAgent, TestServer, job_with_script, lines_of};
-pub(crate) use speaker::{Speaker, journal};
+pub(crate) use speaker::{Speaker, chunk, journal};
 pub(crate) use venv::venv;

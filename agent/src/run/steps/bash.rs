@@ -1,16 +1,21 @@
 //! `bash`: a script that ends at its first error.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::process::Command;
+use tokio::time::sleep;
 
 use super::context::{Outcome, StepContext};
 use crate::run::environment;
 use crate::run::exec::{self, Ending, Voice};
 use crate::run::leftovers;
-use crate::spool::GroupRecord;
+use crate::spool::{GroupRecord, is_full};
+
+/// How long before a disk that was full is tried again.
+const DISK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs the script in the workspace. It stands in a file outside of it, so that a step that cleans up cannot pull it
 /// from under the shell.
@@ -81,7 +86,7 @@ async fn prepare(
         .workspace
         .scratch
         .join(format!("step-{}.sh", context.index));
-    tokio::fs::write(&file, script)
+    write_script(&file, script, context)
         .await
         .map_err(|error| format!("the script cannot be written: {error}"))?;
     let mut command = context.bounds.command("bash");
@@ -92,4 +97,18 @@ async fn prepare(
         .env_clear()
         .envs(variables);
     Ok(command)
+}
+
+/// Writes the script; a disk that is full is waited for, as the journal does, for it says nothing about the build.
+async fn write_script(file: &Path, script: &str, context: &StepContext<'_>) -> io::Result<()> {
+    let mut pause = None;
+    loop {
+        match tokio::fs::write(file, script).await {
+            Err(error) if is_full(&error) && context.stop.reason().is_none() => {
+                pause.get_or_insert_with(|| context.clock.pause());
+                sleep(DISK_AGAIN).await;
+            }
+            result => return result,
+        }
+    }
 }

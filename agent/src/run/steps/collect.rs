@@ -151,7 +151,8 @@ impl Worker {
             };
             let number = self.first_file + count;
             let file = self.spool.file(number);
-            let (size, tests) = salvage::write_file(&leftovers, &file, &self.enough)?;
+            let write = || salvage::write_file(&leftovers, &file, &self.enough);
+            let (size, tests) = self.when_the_disk_takes_it(number, write)?;
             if tests == 0 {
                 continue;
             }
@@ -202,8 +203,17 @@ impl Worker {
         if !self.wait_for_room(path) {
             return Ok(None);
         }
+        self.when_the_disk_takes_it(number, || self.copy(path, number))
+    }
+
+    /// Makes the file with this number, again and again while the disk is full.
+    fn when_the_disk_takes_it<T>(
+        &self,
+        number: u32,
+        make: impl Fn() -> io::Result<T>,
+    ) -> io::Result<T> {
         loop {
-            match self.copy(path, number) {
+            match make() {
                 Err(error) if is_full(&error) && !self.is_over() => {
                     // What is half there takes room.
                     drop(fs::remove_file(self.spool.file(number)));
