@@ -66,6 +66,7 @@ async fn build_alone(printers: &mut [Printer]) {
 }
 
 /// Starts the server again, and checks that nothing is lost and nothing ran twice.
+#[expect(clippy::print_stdout, reason = "the figure of a long run")]
 async fn come_back(mut machine: Machine, user: &User, press: &Press, printers: &mut [Printer]) {
     machine.start_server().await;
     let back = Instant::now();

@@ -51,6 +51,7 @@ pub(crate) struct Random(u64);
 
 impl Random {
     /// The choices of this run, which says how to repeat them.
+    #[expect(clippy::print_stdout, reason = "a failed test shows what it printed")]
     pub(crate) fn of_run() -> Self {
         let seed = number_from("TESTHIDE_CRASH_SEED", u64::from(std::process::id()));
         println!("TESTHIDE_CRASH_SEED={seed}");
