@@ -211,7 +211,9 @@ fn check_streams(server: &super::server::Server, lease: Lease) -> Result<(), Str
 
 fn read_log(server: &super::server::Server, lease: Lease) -> Result<Vec<u8>, String> {
     let words = |error: crate::logs::LogsError| error.to_string();
-    let mut log = RawLog::new(server.logs.clone(), lease.build, lease.attempt).map_err(words)?;
+    let head = server.logs.head(lease.build, lease.attempt);
+    let all = 0..head.map_err(|error| error.to_string())?.bytes;
+    let mut log = RawLog::new(server.logs.clone(), lease.build, lease.attempt, all);
     let mut bytes = Vec::new();
     while let Some(more) = log.next_bytes().map_err(words)? {
         bytes.extend(more);

@@ -114,7 +114,7 @@ impl Machine {
             name: self.name(),
             public_key: self.0.key.public_hex(),
         };
-        let id = server.agents.enroll(request).await;
+        let id = server.agents.enroll(request, None).await;
         let id = id.expect("a new name and a good token");
         self.0.state.lock().id = Some(id);
         id
