@@ -50,7 +50,7 @@ async fn shown(options: &DemoOptions) -> anyhow::Result<bool> {
     )?;
     let commits = sample::create(&repository)?;
     let listen = options.listen.as_deref().unwrap_or("127.0.0.1:0");
-    let lab = Lab::start(dir.path(), listen, &repository, shutdown).await?;
+    let lab = Box::pin(Lab::start(dir.path(), listen, &repository, shutdown)).await?;
     writeln!(
         out,
         "Server on {}, one agent, {} builds of {} commits:\n",
