@@ -30,7 +30,9 @@ impl Accounts {
                 .keys
                 .verify(bearer, now)
                 .ok_or(AccountsError::NotAuthenticated)?;
-            if store::session(rtxn, user, session)?.is_none() {
+            let is_open = store::session(rtxn, user, session)?.is_some()
+                || self.brief.is_open(user, session, now);
+            if !is_open {
                 return Err(AccountsError::NotAuthenticated);
             }
             Ok(principal(rtxn, user)?.in_session(session))

@@ -65,7 +65,11 @@ impl Accounts {
             store::remove_sessions(wtxn, id, kept)?;
             Ok(())
         });
-        written.await
+        let written = written.await;
+        if written.is_ok() {
+            self.brief.end_all(id, kept);
+        }
+        written
     }
 
     /// Makes a one-time token with which `user` sets a new password. The present one stays good until then.
@@ -128,8 +132,10 @@ impl Accounts {
             store::put_user(wtxn, id, &user)?;
             store::remove_resets(wtxn, id)?;
             store::remove_sessions(wtxn, id, None)?;
-            Ok(())
+            Ok::<_, AccountsError>(id)
         });
-        written.await
+        let id = written.await?;
+        self.brief.end_all(id, None);
+        Ok(())
     }
 }

@@ -34,8 +34,12 @@ impl Accounts {
                 store::remove_resets(wtxn, id)?;
                 store::remove_sessions(wtxn, id, None)?;
             }
-            Ok(user.shown(id))
+            Ok::<_, AccountsError>(user.shown(id))
         });
-        written.await
+        let user = written.await?;
+        if user.disabled {
+            self.brief.end_all(id, None);
+        }
+        Ok(user)
     }
 }

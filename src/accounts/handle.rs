@@ -1,5 +1,6 @@
 //! The handle that the rest of the server holds.
 
+use super::brief::BriefSessions;
 use super::error::AccountsError;
 use super::jwt::Keys;
 use super::password::Passwords;
@@ -23,6 +24,7 @@ pub struct Accounts {
     pub(super) passwords: Passwords,
     pub(super) tries: Arc<Tries>,
     pub(super) uses: Arc<Uses>,
+    pub(super) brief: Arc<BriefSessions>,
 }
 
 impl Accounts {
@@ -59,6 +61,7 @@ impl Accounts {
             passwords: Passwords::new(),
             tries,
             uses: Arc::default(),
+            brief: Arc::default(),
         })
     }
 }

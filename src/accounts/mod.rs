@@ -9,6 +9,7 @@
 
 mod authenticate;
 mod authorize;
+mod brief;
 mod change_password;
 mod change_user;
 #[cfg(test)]

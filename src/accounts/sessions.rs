@@ -19,6 +19,9 @@ use testhide_protocol::{SessionId, Timestamp, UserId};
 /// How long a session lives without being refreshed: 30 days.
 const LIFETIME_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
 
+/// How long a session lives that cannot be stored: as long as its access token.
+const BRIEF_MILLIS: i64 = LIFETIME_SECONDS as i64 * 1000;
+
 /// Sessions that one user may have; the one that was not refreshed for the longest time makes room.
 const MOST_SESSIONS: usize = 100;
 
@@ -53,7 +56,7 @@ enum Refreshed {
 }
 
 impl Accounts {
-    /// Opens a session of `user`, whose identity is proven.
+    /// Opens a session of `user`, whose identity is proven. A server that cannot write remembers it for as long as the access token.
     pub(super) async fn open_session(
         &self,
         user: UserId,
@@ -79,8 +82,13 @@ impl Accounts {
             store::put_session(wtxn, user, id, &stored)?;
             Ok::<_, AccountsError>(known)
         });
-        let known = written.await?;
-        Ok(self.answer(user, known, id, &session, &token))
+        let known = match written.await {
+            Err(AccountsError::Storage(error)) if error.is_read_only() => {
+                return self.open_brief_session(user, id);
+            }
+            written => written?,
+        };
+        Ok(self.answer(user, known, id, session.expires_at, Some(&token)))
     }
 
     /// A new access token and the next refresh token for the session of this one.
@@ -118,7 +126,7 @@ impl Accounts {
         });
         match written.await? {
             Refreshed::Renewed(known, session) => {
-                Ok(self.answer(user, *known, id, &session, &next))
+                Ok(self.answer(user, *known, id, session.expires_at, Some(&next)))
             }
             Refreshed::Reused => {
                 tracing::warn!(user.id = %user, session.id = %id, "a refresh token came a second time; its session is ended");
@@ -160,6 +168,9 @@ impl Accounts {
     ) -> Result<(), AccountsError> {
         principal.require_whole()?;
         let user = principal.user;
+        if self.brief.end(user, id) {
+            return Ok(());
+        }
         let written = self.storage.write(move |wtxn| {
             if store::remove_session(wtxn, user, id)? {
                 Ok(())
@@ -179,20 +190,34 @@ impl Accounts {
         self.end_session(principal, session).await
     }
 
+    fn open_brief_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<LoginAnswer, AccountsError> {
+        let known = self.storage.read(|rtxn| store::user(rtxn, user))?;
+        let known = known.filter(|user| !user.disabled);
+        let known = known.ok_or(AccountsError::WrongPassword)?;
+        let now = self.clock.now();
+        let end = now.plus_millis(BRIEF_MILLIS);
+        self.brief.open(user, id, now, end);
+        Ok(self.answer(user, known, id, end, None))
+    }
+
     fn answer(
         &self,
         user: UserId,
         known: StoredUser,
         id: SessionId,
-        session: &StoredSession,
-        token: &RefreshToken,
+        expires_at: Timestamp,
+        token: Option<&RefreshToken>,
     ) -> LoginAnswer {
         LoginAnswer {
             access_token: self.keys.issue(user, id, self.clock.now()),
             token_type: "Bearer".to_owned(),
             expires_in: LIFETIME_SECONDS,
-            refresh_token: token.text(user, id),
-            refresh_expires_at: session.expires_at,
+            refresh_token: token.map(|token| token.text(user, id)),
+            refresh_expires_at: expires_at,
             session: id,
             user: known.shown(user),
         }

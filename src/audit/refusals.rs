@@ -53,6 +53,8 @@ struct Seen {
     window: Duration,
     written: u32,
     counted: u64,
+    /// Whether anything came in this window, written or counted.
+    came: bool,
     last: Entry,
 }
 
@@ -93,8 +95,10 @@ impl Refusals {
             window: FIRST_WINDOW,
             written: 0,
             counted: 0,
+            came: false,
             last: entry.clone(),
         });
+        seen.came = true;
         if seen.written < IN_FULL && writes.take(now) {
             seen.written += 1;
             return Some(entry);
@@ -127,7 +131,7 @@ impl Refusals {
             }
             seen.since = now;
             seen.window = (seen.window * 2).min(LAST_WINDOW);
-            counted > 0
+            std::mem::take(&mut seen.came)
         });
         let rest = std::mem::take(elsewhere);
         if rest > 0 {

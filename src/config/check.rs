@@ -28,14 +28,14 @@ mod tests {
     #[test]
     fn names_of_the_old_platform_are_explained() {
         let environment = Environment(
-            ["MONGO_URI", "REDIS_HOST", "USE_SSL", "PATH"]
+            ["MONGO_URI", "REDIS_HOST", "AI_HF_HOME", "PATH"]
                 .map(|name| (name.to_owned(), "x".to_owned()))
                 .into(),
         );
         let found = check(&environment);
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(
-            found[0].starts_with("MONGO_URI has no effect: everything is in the data directory")
+            found[1].starts_with("MONGO_URI has no effect: everything is in the data directory")
         );
     }
 }

@@ -196,7 +196,7 @@ fn no_flag_takes_a_secret_and_every_command_has_an_example() {
                 missing.push(format!("{path} --{name} takes a secret"));
             }
         }
-        let is_agents_own = ["config", "enroll", "run"]
+        let is_agents_own = ["config", "enroll", "run", "doctor", "attempt"]
             .iter()
             .any(|verb| path == format!("testhide agent {verb}"));
         let example = command

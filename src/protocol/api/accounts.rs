@@ -76,8 +76,10 @@ pub struct LoginAnswer {
     pub token_type: String,
     /// Seconds until it ends.
     pub expires_in: u64,
-    /// `th_ref_…`: good for one `POST /auth/refresh`, which answers the next one.
-    pub refresh_token: String,
+    /// `th_ref_…`: good for one `POST /auth/refresh`, which answers the next one. Absent while the server is read-only: the sign-in ends with
+    /// the access token then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// When the session ends unless it is refreshed before.
     pub refresh_expires_at: Timestamp,
     /// The session that both belong to.
