@@ -51,7 +51,7 @@ async fn a_full_disk_loses_nothing_and_heals_without_a_restart() {
         let began = Instant::now();
         let refused = async {
             while upload(&user, reports + 1).await.is_ok() {
-                reports += 1
+                reports += 1;
             }
         };
         let refused = tokio::time::timeout(READ_ONLY_WITHIN, refused).await;

@@ -235,7 +235,7 @@ impl Lab {
         // The agent first: it has somebody to say its last words to.
         site.agent_shutdown.cancel();
         site.agent.await.context("the demo's agent panicked")??;
-        server.stop().await
+        Box::pin(server.stop()).await
     }
 }
 
