@@ -79,7 +79,9 @@ pub(super) async fn change(
         AgentMode::Draining => {
             format!("agent {name} takes no more builds; it works on {busy} {builds}\n")
         }
-        AgentMode::Disabled => format!("agent {name} is disabled; its builds were queued again\n"),
+        AgentMode::Disabled => format!(
+            "agent {name} is disabled; its builds are queued again while their retries last\n"
+        ),
     };
     session.out.show(&agent, |_| line)
 }

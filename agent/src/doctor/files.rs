@@ -33,7 +33,7 @@ pub(super) fn configuration(dir: &Path) -> (Option<Config>, Vec<Finding>) {
                 error => Finding::attention(
                     "configuration",
                     error.to_string(),
-                    "correct the file; `agent config --show` says whether it can be read",
+                    "correct the file, or run the doctor as the agent's user; `agent config --show` says whether it can be read",
                 ),
             };
             return (None, vec![finding]);
@@ -172,7 +172,7 @@ pub(super) fn spool(dir: &Path) -> Finding {
         return Finding::fine("spool", "nothing waits for the server");
     }
     let found = format!(
-        "here for the server: {}, {}; at least one wrote nothing for {}",
+        "{} not wholly delivered, {}; the quietest wrote last {} ago",
         builds(attempts),
         gigabytes(bytes),
         hours(longest)

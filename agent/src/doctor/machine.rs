@@ -71,8 +71,8 @@ pub(super) fn limits(dir: &Path, config: &Config) -> Vec<Finding> {
             )
         }
     };
-    let delegate = "under systemd, give the agent's unit `Delegate=yes`; without it a daemon of a step is still found and ended, \
-                    as long as its runner lives";
+    let delegate = "under systemd, give the agent's unit `Delegate=memory pids cpu` and `DelegateSubgroup=testhide-agent`; without it a daemon \
+                    of a step is still found and ended, as long as its runner lives";
     let mut findings = vec![match &cgroup {
         Ok(controllers) if controllers.is_empty() => Finding::note(
             "cgroup",

@@ -39,7 +39,7 @@ pub(super) async fn reach(config: &Config) -> Vec<Finding> {
         Err(why) => findings.push(Finding::attention(
             "session",
             format!("no WebSocket at `{}`: {why}", addresses.web_socket),
-            "let proxies and firewalls on the way pass WebSockets to `/ws/agent`",
+            "when the server is fine, let proxies and firewalls on the way pass WebSockets to `/ws/agent`",
         )),
     }
     findings
@@ -70,7 +70,7 @@ async fn health(http: &str) -> Finding {
                 "`{http}` cannot be reached: {}",
                 crate::enroll::chain(&error)
             ),
-            "check the address, the network and the server; builds that run go on meanwhile",
+            "check the address (`https` and `wss` only where TLS is spoken), the network and the server; builds that run go on meanwhile",
         ),
     }
 }

@@ -27,7 +27,7 @@ pub(in crate::cli) enum AgentNoun {
         before_help = "Example:\n  testhide agent drain builder-1 --reason 'new disk tonight'"
     )]
     Drain(ChangeAgent),
-    /// Take an agent out at once: its builds are queued again, it is not let in
+    /// Take an agent out at once: its builds are queued again while their retries last, it is not let in
     #[command(
         before_help = "Example:\n  testhide agent disable builder-1 --reason 'broken compiler'"
     )]
@@ -35,7 +35,7 @@ pub(in crate::cli) enum AgentNoun {
     /// Let a drained or disabled agent take builds again
     #[command(before_help = "Example:\n  testhide agent resume builder-1")]
     Resume(ChangeAgent),
-    /// Remove an agent for good; its builds are queued again
+    /// Remove an agent for good; its builds are queued again while their retries last
     #[command(before_help = "Example:\n  testhide agent remove builder-1")]
     Remove(AgentName),
     /// Make a one-time token that gives an agent a new key

@@ -25,7 +25,9 @@ with job.json
   }
 
 Only "steps" is needed. Steps run in order until one fails; post steps run whatever happened.
-Parameters reach steps as environment variables, and a trigger may set those that are declared here."#;
+Parameters reach steps as environment variables, and a trigger may set those that are declared here.
+"timeout_seconds" is 3600 when absent. "infra_retries", 1 when absent, says how often a build is queued
+again after its agent was lost, stopped, disabled or removed."#;
 
 /// `job …`
 #[derive(Debug, Subcommand)]

@@ -50,7 +50,7 @@ impl Means {
         let memory = match self.memory {
             true => Way::Cgroup,
             false if cfg!(target_os = "linux") => {
-                Way::Process("each process by itself, the memory that it shares with none")
+                Way::Process("each process by itself, its private memory only")
             }
             false => Way::Nothing("this system holds no process to an amount of memory"),
         };
