@@ -8,7 +8,7 @@ use super::output::{ProgressBar, bytes};
 use super::session::Session;
 use crate::app::tables;
 use crate::storage::backup::{self, BackupOptions, Manifest, Progress};
-use crate::storage::{OpenOptions, Salvaged, StorageError, salvage as salvage_directory};
+use crate::storage::{OpenOptions, Salvaged, StorageError, examine, salvage as salvage_directory};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -197,6 +197,17 @@ async fn from_directory(
     file: NamedTempFile,
 ) -> Result<NamedTempFile, CliError> {
     let options = BackupOptions::new(session.out.now());
+    // A copy of damaged rows would look whole: its checksums are those of the damage.
+    let looked_at = dir.clone();
+    let found = with_progress(session, "looking for damage", move |progress| {
+        examine(&looked_at, &tables(), progress)
+    })
+    .await?;
+    if let Some(first) = found.damage.first() {
+        let what = format!("`{}` is damaged: {}", dir.display(), line_of(first));
+        let hint = "`testhide doctor` names every place; --salvage writes a backup of all that can be read";
+        return Err(CliError::new(Exit::Failed, "data_damaged", what).hint(hint));
+    }
     with_progress(session, "reading", move |progress| {
         let mut file = file;
         write_store(&dir, &options, &mut file, progress)?;

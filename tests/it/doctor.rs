@@ -106,6 +106,14 @@ async fn a_damaged_state_is_named_and_the_rest_is_saved() {
     );
     let (file, restored_text) = (file.display().to_string(), restored.display().to_string());
     let dir = dir.display().to_string();
+    let refused = testhide(&["backup", &file, "--data-dir", &dir]);
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{why}");
+    assert!(
+        why.contains("--salvage") && why.contains("table `events`"),
+        "{why}"
+    );
+    assert!(!std::path::Path::new(&file).exists());
     let saved = testhide(&["backup", &file, "--data-dir", &dir, "--salvage"]);
     let text = String::from_utf8_lossy(&saved.stdout).into_owned();
     assert_eq!(saved.status.code(), Some(1), "{text}");
@@ -121,7 +129,7 @@ async fn a_damaged_state_is_named_and_the_rest_is_saved() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_volume_is_named_with_the_rows_that_need_it() {
-    let (_home, dir) = directory().await;
+    let (home, dir) = directory().await;
     damage(&dir.join("volumes/0001.redb"), b"an unusual message");
     let (code, answer) = doctor(&dir);
     assert_eq!(code, Some(1), "{answer}");
@@ -139,6 +147,22 @@ async fn a_damaged_volume_is_named_with_the_rows_that_need_it() {
         damage.iter().all(|damage| damage["file"] != "state.redb"),
         "{answer}"
     );
+    let file = home.path().join("saved.backup").display().to_string();
+    let restored = home.path().join("restored");
+    let text = restored.display().to_string();
+    testhide(&[
+        "backup",
+        &file,
+        "--data-dir",
+        &dir.display().to_string(),
+        "--salvage",
+    ]);
+    let restore = testhide(&["restore", &file, "--data-dir", &text]);
+    assert_eq!(restore.status.code(), Some(0), "{restore:?}");
+    let (_, after) = doctor(&restored);
+    let places = |answer: &Value| answer["found"]["damage"].as_array().map_or(0, Vec::len);
+    // The page that holds the flipped bit is the only thing that a copy no longer has.
+    assert!(places(&after) < places(&answer), "{after}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -156,13 +156,18 @@ impl Pages {
 
     fn tables_in(&self, root: Option<Root>) -> (Vec<TableFound>, Walked) {
         let mut tables = Vec::new();
-        let walked = self.walk_tree(root, |name, definition| {
-            if let (Ok(name), Some(root)) = (std::str::from_utf8(name), table_root(definition)) {
-                let name = name.to_owned();
-                tables.push(TableFound { name, root });
-            }
-            Ok::<_, StorageError>(())
-        });
+        let walked = self.walk_tree(
+            root,
+            |name, definition| {
+                if let (Ok(name), Some(root)) = (std::str::from_utf8(name), table_root(definition))
+                {
+                    let name = name.to_owned();
+                    tables.push(TableFound { name, root });
+                }
+                Ok::<_, StorageError>(())
+            },
+            |_, _| Ok(()),
+        );
         let walked = walked.expect("the closure does not fail");
         (tables, walked)
     }
@@ -176,7 +181,18 @@ impl Pages {
         table: &TableFound,
         each: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<Walked, E> {
-        self.walk_tree(table.root, each)
+        self.walk_tree(table.root, each, |_, _| Ok(()))
+    }
+
+    /// As [`Pages::walk`], and gives the rows of pages that are not as they were written to `doubtful`, if they can be told apart. Any part of
+    /// such a row may be wrong.
+    pub(super) fn walk_all<E>(
+        &self,
+        table: &TableFound,
+        each: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+        doubtful: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<Walked, E> {
+        self.walk_tree(table.root, each, doubtful)
     }
 
     /// Whether every page of a commit is as it was written, those of redb's own tables too.
@@ -197,6 +213,7 @@ impl Pages {
         &self,
         root: Option<Root>,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+        mut doubtful: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<Walked, E> {
         let mut walked = Walked::default();
         let Some(root) = root else {
@@ -216,6 +233,12 @@ impl Pages {
                 Ok(Node::Branch(children)) => {
                     let below = children.into_iter().rev();
                     waiting.extend(below.map(|(page, check)| (page, check, depth + 1)));
+                }
+                Ok(Node::Damaged(leaf, what)) => {
+                    for (key, value) in leaf.rows() {
+                        doubtful(key, value)?;
+                    }
+                    walked.damage.push(what);
                 }
                 Err(what) => walked.damage.push(what),
             }
@@ -238,19 +261,23 @@ impl Pages {
         self.backend
             .read(start, &mut page)
             .map_err(|error| damaged(&format!("cannot be read: {error}")))?;
+        let changed = || damaged("is not as it was written");
         let node = match page[0] {
-            LEAF => Leaf::of(page, widths)
-                .filter(|leaf| leaf.check() == check)
-                .map(Node::Leaf),
+            LEAF => Leaf::of(page, widths).map(|leaf| match leaf.check() == check {
+                true => Node::Leaf(leaf),
+                false => Node::Damaged(leaf, changed()),
+            }),
             BRANCH => branch(&page, widths, check).map(Node::Branch),
             _ => None,
         };
-        node.ok_or_else(|| damaged("is not as it was written"))
+        node.ok_or_else(changed)
     }
 }
 
 enum Node {
     Leaf(Leaf),
+    /// Not as it was written; what is wrong, in words.
+    Damaged(Leaf, String),
     Branch(Vec<(u64, u128)>),
 }
 

@@ -15,6 +15,7 @@ use crate::storage::medium::{FileSystem, Medium};
 use crate::storage::open::{FORMAT_KEY, META_TABLE, STATE};
 use crate::storage::volumes::{numbers_in, volume_path};
 use serde::Serialize;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -126,14 +127,34 @@ pub(in crate::storage) fn salvage_on(
         let (found, walked) = pages.tables(&commit);
         missing.extend(lost(&file, VOLUME_TABLE, &walked));
         if let Some(table) = found.iter().find(|table| table.name == VOLUME_TABLE) {
-            let walked = pages.walk(table, |key, value| {
-                if key.len() == 8 {
-                    return archive.row(&entry, key, value);
-                }
-                let what = "the position cannot be read";
-                missing.push(Damage::of_row(&file, VOLUME_TABLE, position_of(key), what));
-                Ok(())
-            })?;
+            let rows = Cell::new(0);
+            let end = Cell::new(0);
+            let archive = RefCell::new(&mut archive);
+            let take = |key: &[u8], position: u64, value: &[u8]| {
+                end.set(position.saturating_add(value.len() as u64));
+                archive.borrow_mut().row(&entry, key, value)
+            };
+            let mut walked = pages.walk_all(
+                table,
+                |key, value| match key.try_into().map(u64::from_be_bytes) {
+                    Ok(position) => take(key, position, value),
+                    Err(_) => {
+                        let what = "the position cannot be read";
+                        missing.push(Damage::of_row(&file, VOLUME_TABLE, position_of(key), what));
+                        Ok(())
+                    }
+                },
+                // A volume is one string of bytes: a row that goes on where the last one ended has its place. Whether its bytes are
+                // right is asked again by whoever reads them, part by part.
+                |key, value| match key.try_into().map(u64::from_be_bytes) {
+                    Ok(position) if position == end.get() => {
+                        rows.set(rows.get() + 1);
+                        take(key, position, value)
+                    }
+                    _ => Ok(()),
+                },
+            )?;
+            walked.rows += rows.get();
             missing.extend(lost(&file, VOLUME_TABLE, &walked));
         }
         archive.end_entry(&entry)?;
