@@ -119,14 +119,14 @@ impl Work<'_> {
             if self.is_enough() || workspaces.are_in_use()? {
                 return Ok(());
             }
-            self.empty(dir, workspaces.root());
+            self.empty(dir, workspaces);
         }
         Ok(())
     }
 
     /// Deletes what is in a directory, the oldest entries first.
-    fn empty(&mut self, dir: &Path, agent: &Path) {
-        if let Some(why) = directories::refusal(dir, agent) {
+    fn empty(&mut self, dir: &Path, workspaces: &Workspaces) {
+        if let Some(why) = directories::refusal(dir, workspaces.root()) {
             self.said
                 .push(format!("`{}` is not cleaned: {why}", dir.display()));
             return;
@@ -141,7 +141,8 @@ impl Work<'_> {
         };
         let mut count = 0u64;
         for entry in entries {
-            if self.is_enough() {
+            // A build may have begun since the last one.
+            if self.is_enough() || workspaces.are_in_use().unwrap_or(true) {
                 break;
             }
             match removal::remove(&entry) {

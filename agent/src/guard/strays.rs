@@ -6,6 +6,7 @@ use std::time::Duration;
 use sysinfo::{
     Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, Signal, System, UpdateKind,
 };
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 /// Between asking and killing.
@@ -13,21 +14,29 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Ends the processes of this user that have exactly these names; never this process, nor those that it was started from.
 pub(super) async fn end(names: &[String]) {
-    for signal in [Signal::Term, Signal::Kill] {
-        let names = names.to_vec();
-        let ended = tokio::task::spawn_blocking(move || send(&names, signal)).await;
-        if ended.unwrap_or(0) == 0 {
-            return;
-        }
-        sleep(GRACE).await;
+    let wanted = names.to_vec();
+    let asked = spawn_blocking(move || send(&wanted, Signal::Term, None)).await;
+    let asked = asked.unwrap_or_default();
+    if asked.is_empty() {
+        return;
+    }
+    sleep(GRACE).await;
+    // Only who was asked: a build may have begun meanwhile, and its processes may have these names.
+    let names = names.to_vec();
+    let killed = spawn_blocking(move || send(&names, Signal::Kill, Some(&asked))).await;
+    if let Err(error) = killed {
+        tracing::warn!(%error, "stray processes cannot be ended");
     }
 }
 
-/// Signals them; gives how many there are.
-fn send(names: &[String], signal: Signal) -> usize {
+/// Processes, by number and start: a number alone may have been given again.
+type Strays = HashSet<(Pid, u64)>;
+
+/// Signals them, of `only` these if it is given; gives who they are.
+fn send(names: &[String], signal: Signal, only: Option<&Strays>) -> Strays {
     let Ok(mut system) = System::new() else {
         tracing::warn!("this machine's processes cannot be listed");
-        return 0;
+        return Strays::new();
     };
     let what = ProcessRefreshKind::nothing()
         .with_user(UpdateKind::Always)
@@ -49,16 +58,21 @@ fn send(names: &[String], signal: Signal) -> usize {
                 ProcessStatus::Zombie | ProcessStatus::Dead
             )
             && names.iter().any(|name| is_called(process, name))
+            && only.is_none_or(|only| only.contains(&identity(process)))
     });
-    let mut count = 0;
+    let mut found = Strays::new();
     for process in strays {
-        count += 1;
+        found.insert(identity(process));
         tracing::warn!(process.id = process.pid().as_u32(), process.name = %process.name().display(), "ends a stray process");
         if process.kill_with(signal).is_none() {
             process.kill();
         }
     }
-    count
+    found
+}
+
+fn identity(process: &Process) -> (Pid, u64) {
+    (process.pid(), process.start_time())
 }
 
 /// Whether this is its name, as the system lists it or as the file of its program is called; Linux cuts the former.
@@ -100,6 +114,11 @@ mod tests {
         let (mut stray, mut other) = (start(&name), start(&format!("{name}-not")));
         within(end(&[name])).await;
         assert!(!stray.wait().unwrap().success());
+        assert!(other.try_wait().unwrap().is_none());
+        // Nor is anybody killed who was never asked.
+        let late =
+            [format!("{}-not", std::process::id())].map(|end| format!("testhide-stray-{end}"));
+        assert!(send(&late, Signal::Kill, Some(&Strays::new())).is_empty());
         assert!(other.try_wait().unwrap().is_none());
         other.kill().unwrap();
         other.wait().unwrap();

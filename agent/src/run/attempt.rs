@@ -234,6 +234,7 @@ impl Attempt {
         let limit = self.git_limit.min(deadline.left());
         let (branch, commit) = (&self.assignment.branch, self.assignment.commit.as_deref());
         let place = Checkout {
+            lease: self.assignment.lease,
             dir: &workspace.dir,
             deadline: &self.clock.after(limit),
             bounds,

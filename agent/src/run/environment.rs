@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use testhide_protocol::wire::Assignment;
+use testhide_protocol::wire::{Assignment, Lease};
 
 use super::workspace::Workspace;
 
@@ -106,9 +106,13 @@ pub(crate) fn for_step(
     Ok(variables)
 }
 
-/// The environment of the agent's own `git`.
-pub(crate) fn for_git() -> Variables {
+/// The environment of the agent's own `git`, which is a process of the attempt and found by its marks, too.
+pub(crate) fn for_git(lease: Lease) -> Variables {
     let mut variables = from_machine(MACHINE);
+    for mark in marks(lease.build, lease.attempt) {
+        let (name, value) = mark.split_once('=').expect("a mark is a variable");
+        variables.insert(name.into(), value.into());
+    }
     variables.extend(from_machine(GIT));
     variables.extend(from_machine(if cfg!(windows) { WINDOWS } else { &[] }));
     variables
@@ -161,6 +165,19 @@ mod tests {
             );
         }
         assert_eq!(variables[&OsString::from("HOME")], "/w/home");
+    }
+
+    #[test]
+    fn every_process_of_an_attempt_carries_its_marks() {
+        let lease = lease(1);
+        let assignment = assignment(lease, Vec::new());
+        let of_step = for_step(&assignment, None, &workspace(), &BTreeMap::new());
+        for variables in [of_step.unwrap(), for_git(lease)] {
+            for mark in marks(lease.build, lease.attempt) {
+                let (name, value) = mark.split_once('=').unwrap();
+                assert_eq!(variables[&OsString::from(name)], value);
+            }
+        }
     }
 
     #[test]

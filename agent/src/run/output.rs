@@ -51,7 +51,8 @@ pub(crate) async fn pump<A, B>(
     let mut second_goes_first = false;
     while first.is_some() || second.is_some() {
         if chunker.is_full() {
-            log.write(chunker.cut_full(log.elapsed_ms())).await;
+            let cut = chunker.cut_full(log.elapsed_ms());
+            write(log, cut, &mut draining).await;
             continue;
         }
         let (room, due, holds_bytes) = (chunker.room(), chunker.due(), chunker.holds_bytes());
@@ -90,7 +91,7 @@ pub(crate) async fn pump<A, B>(
                 chunker.grew(streams[pipe], count, log.elapsed_ms());
                 second_goes_first = pipe == 0;
                 if chunker.due() <= Instant::now() {
-                    log.write(chunker.cut()).await;
+                    write(log, chunker.cut(), &mut draining).await;
                 }
                 // A pipe that always has something to read hides every other event.
                 if draining.is_none() && ended.is_cancelled() {
@@ -103,7 +104,7 @@ pub(crate) async fn pump<A, B>(
                     drain.last = Instant::now();
                 }
             }
-            Event::Due => log.write(chunker.cut()).await,
+            Event::Due => write(log, chunker.cut(), &mut draining).await,
             Event::Ended => {
                 draining = Some(Drain::begin());
             }
@@ -112,6 +113,17 @@ pub(crate) async fn pump<A, B>(
     }
     if chunker.holds_bytes() {
         log.write(chunker.cut()).await;
+    }
+}
+
+/// Writes. A log that waits for the disk or for room takes nothing from the time in which a pipe is read to its end.
+async fn write(log: &mut Log, cut: Cut, draining: &mut Option<Drain>) {
+    let began = Instant::now();
+    log.write(cut).await;
+    if let Some(drain) = draining {
+        let waited = began.elapsed();
+        drain.began += waited;
+        drain.last += waited;
     }
 }
 
@@ -278,6 +290,39 @@ mod tests {
             }
         }
         written
+    }
+
+    #[tokio::test]
+    async fn a_log_that_waits_for_room_loses_nothing_of_a_step_that_has_ended() {
+        use crate::clock::WorkClock;
+        use crate::spool::{JournalWriter, Patience, Room};
+        tokio::time::pause();
+        let scratch = Scratch::new();
+        let (spool, journal) = scratch.open_journal(lease(1));
+        let (clock, room) = (WorkClock::start(), Room::of(spool.dir().clone(), 1));
+        let journal = JournalWriter::start(journal, room, clock.clone(), |error| panic!("{error}"));
+        let writer = journal.clone();
+        // More than the queue of the journal takes.
+        let pipe = std::io::Cursor::new(b"a line of a step\n".repeat(500_000));
+        let pumping = tokio::spawn(async move {
+            let mut log = Log::new(journal, std::time::Instant::now());
+            let ended = CancellationToken::new();
+            ended.cancel();
+            let streams = [Stream::Stdout, Stream::Stderr];
+            pump(Some(pipe), None::<&[u8]>, streams, &mut log, &ended).await;
+        });
+        clock.paused().await;
+        tokio::time::advance(DRAIN_ALL * 2).await;
+        writer.set_patience(Patience::Short);
+        pumping.await.unwrap();
+        writer.sync().await.unwrap();
+        // Between the lines of the step stands how long they waited.
+        let [output, _] = streams_of(&crate::tests::entries(&spool));
+        let lines = output.split(|byte| *byte == b'\n');
+        assert_eq!(
+            lines.filter(|line| *line == b"a line of a step").count(),
+            500_000
+        );
     }
 
     proptest! {

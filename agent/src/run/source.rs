@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use testhide_protocol::api::Source;
+use testhide_protocol::wire::Lease;
 use tokio::process::Command;
 
 use super::confine::Confinement;
@@ -45,6 +46,8 @@ pub(crate) enum SourceError {
 
 /// Where a checkout happens, and what holds it.
 pub(crate) struct Checkout<'a> {
+    /// Whose processes these are.
+    pub(crate) lease: Lease,
     /// The empty directory; it may hold a part of the repository after a failure.
     pub(crate) dir: &'a Path,
     /// When it takes too long.
@@ -199,7 +202,7 @@ impl Git<'_> {
             .args(arguments)
             .current_dir(self.place.dir)
             .env_clear()
-            .envs(environment::for_git())
+            .envs(environment::for_git(self.place.lease))
             .kill_on_drop(true);
         command
     }
@@ -337,6 +340,7 @@ mod tests {
             fs::create_dir(&dir).unwrap();
             let commit = commit.map(String::as_str);
             let place = Checkout {
+                lease: lease(1),
                 dir: &dir,
                 deadline: &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
                 bounds: &Confinement::none(),
@@ -350,6 +354,7 @@ mod tests {
         let dir = scratch.path().join("none");
         fs::create_dir(&dir).unwrap();
         let place = Checkout {
+            lease: lease(1),
             dir: &dir,
             deadline: &crate::clock::WorkClock::start().after(Duration::from_secs(60)),
             bounds: &Confinement::none(),

@@ -336,7 +336,16 @@ fn touch(dir: &Path) -> io::Result<()> {
 /// never share a directory.
 fn component(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.chars().all(plain) {
+    // Windows takes the dot at the end away, and knows devices by the names of files.
+    let device = |stem: &str| {
+        let stem = stem.to_ascii_uppercase();
+        let numbered = stem.strip_prefix("COM").or(stem.strip_prefix("LPT"));
+        ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str())
+            || numbered.is_some_and(|number| number.len() == 1)
+    };
+    let special = device(name.split('.').next().unwrap_or_default());
+    let dotted = name.starts_with('.') || name.ends_with('.');
+    if !name.is_empty() && name.len() <= 100 && !dotted && !special && name.chars().all(plain) {
         return name.to_owned();
     }
     let hash = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
@@ -346,7 +355,8 @@ fn component(name: &str) -> String {
         .take(60)
         .map(|c| if plain(c) { c } else { '_' })
         .collect();
-    format!("{}~{hash}", kept.trim_start_matches('.'))
+    let mark = if special { "_" } else { "" };
+    format!("{mark}{}~{hash}", kept.trim_start_matches('.'))
 }
 
 /// Deletes links and files that stand where the folders between `root` and `dir` should, so that nothing below them is elsewhere.
@@ -520,7 +530,9 @@ mod tests {
     fn a_name_is_one_part_of_a_path() {
         let check = |name: &str, expected: &str| assert_eq!(component(name), expected);
         check("nightly-2.x", "nightly-2.x");
-        for name in ["..", ".", "", "a/b", "a_b@2", "\u{202e}", ".hidden"] {
+        for name in [
+            "..", ".", "", "a/b", "a_b@2", "\u{202e}", ".hidden", "a.", "nul", "Con.x", "com1",
+        ] {
             let changed = component(name);
             assert!(
                 !changed.starts_with('.') && !changed.contains(['/', '@']) && changed.contains('~'),

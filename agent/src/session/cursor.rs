@@ -63,8 +63,13 @@ impl Cursor {
         }
         self.spool.begin_delivery(self.stored)?;
         let mut reader = Reader::open(self.spool.dir(), self.stored)?;
+        let before = reader.head().first;
         for number in reader.skip_to(self.stored)? {
             delete(&self.spool.file(number));
+        }
+        let now = reader.head().first;
+        if now != before {
+            self.spool.has_passed_segment(before, now - 1);
         }
         self.reader = Some(reader);
         Ok(())
@@ -104,12 +109,14 @@ impl Cursor {
             return Ok(None);
         };
         let before = reader.head().first;
-        let Some((seq, entry)) = reader.next(self.spool.progress().seq)? else {
+        let next = reader.next(self.spool.progress().seq)?;
+        let now = reader.head().first;
+        if now != before {
+            self.spool.has_passed_segment(before, now - 1);
+        }
+        let Some((seq, entry)) = next else {
             return Ok(None);
         };
-        if reader.head().first != before {
-            self.spool.has_passed_segment(before, seq - 1);
-        }
         match entry {
             Entry::Chunk(frame) => {
                 self.sent(seq, frame.len());

@@ -96,11 +96,7 @@ impl SpoolDir {
     pub(crate) fn create(root: &Path, order: &Order) -> Result<Self, SpoolError> {
         let dir = Self::of(root, order.assignment.lease);
         fs::create_dir(&dir.path).map_err(SpoolError::at(&dir.path))?;
-        let made = dir.fill(order).and_then(|()| {
-            File::open(root)
-                .and_then(|folder| sync_folder(&folder))
-                .map_err(SpoolError::at(root))
-        });
+        let made = dir.fill(order).and_then(|()| sync_folder(root));
         if let Err(error) = made {
             // The directory was made by this call, and nobody knows of it.
             drop(fs::remove_dir_all(&dir.path));
@@ -144,6 +140,11 @@ impl SpoolDir {
     /// The segment whose first record has this number.
     pub(crate) fn segment(&self, first: u64) -> PathBuf {
         self.path.join(format!("{SEGMENT}{first}"))
+    }
+
+    /// Where a segment is made before it has its name.
+    pub(super) fn next_segment(&self) -> PathBuf {
+        self.path.join("segment.new")
     }
 
     /// First records of the segments that are here, in order.
@@ -361,12 +362,15 @@ fn private_file() -> OpenOptions {
 }
 
 /// Makes the entries of a folder durable, where the system can.
-fn sync_folder(folder: &File) -> io::Result<()> {
-    if cfg!(unix) {
-        folder.sync_all()
-    } else {
-        Ok(())
+///
+/// # Errors
+/// When the disk refuses it.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), SpoolError> {
+    if !cfg!(unix) {
+        return Ok(());
     }
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(SpoolError::at(folder))
 }
 
 #[cfg(test)]

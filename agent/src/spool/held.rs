@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use testhide_protocol::wire::Lease;
+use testhide_protocol::wire::{Lease, RecordBody};
 use tokio::sync::Notify;
 
 use super::directory::{SpoolDir, SpoolError};
 use super::progress::Progress;
+use super::reader::{Entry, Reader};
 use super::slot::Slot;
 
 /// An attempt that this agent delivers.
@@ -30,6 +31,8 @@ pub(crate) struct Spool {
 /// What delivery has passed and the server has not acknowledged, in order.
 #[derive(Debug, Default)]
 struct Sent {
+    /// The server has everything up to here.
+    stored: u64,
     /// Last and first record of each segment.
     segments: VecDeque<(u64, u64)>,
     /// Record and number of each file.
@@ -105,23 +108,35 @@ impl Spool {
         self.settled.load(Ordering::Acquire)
     }
 
-    /// Delivery begins behind the record `seq`, which the server has. Deletes the segments before.
+    /// Delivery begins behind the record `seq`, which the server has. Deletes the segments before, and the files that they name: the
+    /// acknowledgement of those may have been lost with the connection.
     ///
     /// # Errors
     /// When the directory cannot be read.
     pub(crate) fn begin_delivery(&self, seq: u64) -> Result<(), SpoolError> {
-        *self.sent.lock() = Sent::default();
+        *self.sent.lock() = Sent {
+            stored: seq,
+            ..Sent::default()
+        };
         for pair in self.dir.segments()?.windows(2) {
             if pair[1] <= seq + 1 {
+                for number in files_in(&self.dir, pair[0], pair[1] - 1) {
+                    delete(&self.dir.file(number));
+                }
                 delete(&self.dir.segment(pair[0]));
             }
         }
         Ok(())
     }
 
-    /// Delivery has read the segment from `first` to its last record.
+    /// Delivery has read the segment from `first` to its last record. Deletes it when the server has it already.
     pub(crate) fn has_passed_segment(&self, first: u64, last: u64) {
-        self.sent.lock().segments.push_back((last, first));
+        let mut sent = self.sent.lock();
+        if last <= sent.stored {
+            delete(&self.dir.segment(first));
+        } else {
+            sent.segments.push_back((last, first));
+        }
     }
 
     /// Delivery has sent the file of this record.
@@ -132,6 +147,7 @@ impl Spool {
     /// The server has everything up to `seq`: gives the files that nobody needs any more.
     pub(crate) fn delivered(&self, seq: u64) -> Vec<PathBuf> {
         let mut sent = self.sent.lock();
+        sent.stored = sent.stored.max(seq);
         let mut needless = Vec::new();
         while let Some((_, number)) = sent.files.pop_front_if(|(last, _)| *last <= seq) {
             needless.push(self.dir.file(number));
@@ -141,6 +157,20 @@ impl Spool {
         }
         needless
     }
+}
+
+/// The files that the records from `first` to `last` of one segment name, as far as it can be read.
+fn files_in(dir: &SpoolDir, first: u64, last: u64) -> Vec<u32> {
+    let mut files = Vec::new();
+    let Ok(mut reader) = Reader::open_segment(dir, first) else {
+        return files;
+    };
+    while let Ok(Some((_, entry))) = reader.next(last) {
+        if let Entry::Record(RecordBody::File { file, .. }) = entry {
+            files.push(file);
+        }
+    }
+    files
 }
 
 /// Deletes what is delivered. What cannot be deleted now goes with the directory.

@@ -1,6 +1,6 @@
 //! Appends to a journal: the one place that gives out record numbers and log offsets, and that begins segments.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use testhide_protocol::wire::{AttemptEnd, Chunk, Frame, Lease, RecordBody, Segme
 use tokio::time::Instant;
 
 use super::boot::Boot;
-use super::directory::{SpoolDir, SpoolError};
-use super::format::{HEAD, Kind, SegmentHead, encode};
+use super::directory::{SpoolDir, SpoolError, sync_folder};
+use super::format::{HEAD, Kind, encode};
 use super::progress::Progress;
+use super::segment::new_segment;
 use super::slot::Slot;
 
 /// The least time between two syncs of a journal that grows: a sync costs 5 to 8 ms whatever it holds.
@@ -82,12 +83,18 @@ pub(crate) struct Journal {
     dirty_since: Option<Instant>,
     /// Segments that were left since the last sync.
     left: Vec<File>,
+    /// Whether the segment was begun since then: its name is not durable.
+    has_new_name: bool,
+    /// Whether something half-written is behind the last record and could not be cut off.
+    is_torn: bool,
     compressor: zstd::bulk::Compressor<'static>,
     /// One record's bytes, kept so that appending allocates nothing.
     scratch: Vec<u8>,
     /// Tests fill the disk with it.
     #[cfg(test)]
     disk_is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    #[cfg(test)]
+    progress_is_refused: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Journal {
@@ -112,6 +119,7 @@ impl Journal {
         let (first, length) = (place.seq + 1, HEAD as u64);
         let mut journal = Self::opened(dir, boot, file, first, length, place)?;
         journal.dirty_since = Some(Instant::now());
+        journal.has_new_name = true;
         Ok(journal)
     }
 
@@ -153,10 +161,14 @@ impl Journal {
             place,
             dirty_since: None,
             left: Vec::new(),
+            has_new_name: false,
+            is_torn: false,
             compressor,
             scratch: Vec::new(),
             #[cfg(test)]
             disk_is_full: std::sync::Arc::default(),
+            #[cfg(test)]
+            progress_is_refused: std::sync::Arc::default(),
         };
         journal.publish(false)?;
         Ok(journal)
@@ -258,8 +270,9 @@ impl Journal {
     /// # Errors
     /// When the disk refuses it; the journal is as it was before, and the same may be tried again.
     pub(super) fn append(&mut self, encoded: &Encoded) -> Result<(), SpoolError> {
+        let before = self.place;
         self.write(encoded)?;
-        self.publish(false)
+        self.publish(false).inspect_err(|_| self.take_back(before))
     }
 
     /// Appends the attempt's end, syncs, and only then lets delivery see it.
@@ -278,14 +291,8 @@ impl Journal {
         });
         let before = self.place;
         self.write(&record)?;
-        let length = self.length - self.scratch.len() as u64;
-        if let Err(error) = self.sync() {
-            self.place = before;
-            self.length = length;
-            self.cut_back();
-            return Err(error);
-        }
-        self.publish(true)
+        let told = self.sync().and_then(|()| self.publish(true));
+        told.inspect_err(|_| self.take_back(before))
     }
 
     /// Makes durable what is appended.
@@ -302,6 +309,10 @@ impl Journal {
         self.left.clear();
         let path = self.dir.segment(self.first);
         self.file.sync_data().map_err(SpoolError::at(&path))?;
+        if self.has_new_name {
+            sync_folder(self.dir.path())?;
+            self.has_new_name = false;
+        }
         self.dirty_since = None;
         Ok(())
     }
@@ -331,9 +342,13 @@ impl Journal {
         if self.place.seq < self.first {
             return Ok(());
         }
+        #[cfg(test)]
+        self.refuse_if_full()?;
         let next = new_segment(&self.dir, self.boot, self.place)?;
         let left = std::mem::replace(&mut self.file, next);
         self.left.push(left);
+        self.has_new_name = true;
+        self.is_torn = false;
         self.dirty_since.get_or_insert_with(Instant::now);
         self.first = self.place.seq + 1;
         self.length = HEAD as u64;
@@ -348,6 +363,10 @@ impl Journal {
         );
         if self.length >= self.segment_bytes {
             self.leave_segment()?;
+        }
+        if self.is_torn {
+            let path = self.dir.segment(self.first);
+            self.cut().map_err(SpoolError::at(&path))?;
         }
         self.scratch.clear();
         encode(
@@ -382,22 +401,59 @@ impl Journal {
         Err(std::io::ErrorKind::StorageFull.into())
     }
 
+    #[cfg(test)]
+    fn refuse_if_full(&self) -> Result<(), SpoolError> {
+        if self.disk_is_full.load(std::sync::atomic::Ordering::Relaxed) {
+            let full = std::io::ErrorKind::StorageFull.into();
+            return Err(SpoolError::at(self.dir.path())(full));
+        }
+        Ok(())
+    }
+
+    /// While this is true, no progress can be told: a disk that copies what it overwrites can be too full for that.
+    #[cfg(test)]
+    pub(crate) fn progress_is_refused(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
+        std::sync::Arc::clone(&self.progress_is_refused)
+    }
+
     /// While this is true, the disk is full.
     #[cfg(test)]
     pub(crate) fn disk_is_full(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
         std::sync::Arc::clone(&self.disk_is_full)
     }
 
-    /// Takes back what is after the last record. Where even this fails, the torn tail is found by its checksum at the next
-    /// start, and nobody was told of it.
+    /// Takes back the record that was written last, of which nobody was told.
+    fn take_back(&mut self, before: Place) {
+        self.place = before;
+        self.length -= self.scratch.len() as u64;
+        self.cut_back();
+    }
+
+    /// Takes back what is after the last record. Where even this fails it is tried before the next record; a runner that dies
+    /// before leaves a torn tail, which is found by its checksum.
     fn cut_back(&mut self) {
-        if let Err(error) = self.file.set_len(self.length) {
+        if let Err(error) = self.cut() {
             let path = self.dir.segment(self.first);
             tracing::error!(spool.path = %path.display(), %error, "cannot cut a half-written record");
         }
     }
 
+    fn cut(&mut self) -> std::io::Result<()> {
+        self.is_torn = true;
+        self.file.set_len(self.length)?;
+        self.is_torn = false;
+        Ok(())
+    }
+
     fn publish(&self, ended: bool) -> Result<(), SpoolError> {
+        #[cfg(test)]
+        if self
+            .progress_is_refused
+            .load(std::sync::atomic::Ordering::Relaxed)
+        {
+            let full = std::io::ErrorKind::StorageFull.into();
+            return Err(SpoolError::at(self.dir.path())(full));
+        }
         let progress = Progress {
             seq: self.place.seq,
             log_bytes: self.place.log_bytes,
@@ -407,28 +463,6 @@ impl Journal {
             .write(&progress.to_bytes())
             .map_err(SpoolError::at(self.dir.path()))
     }
-}
-
-/// Makes the segment that follows `place`. Nothing is left when the disk refuses it.
-fn new_segment(dir: &SpoolDir, boot: Boot, place: Place) -> Result<File, SpoolError> {
-    let path = dir.segment(place.seq + 1);
-    let head = SegmentHead {
-        first: place.seq + 1,
-        log_bytes: place.log_bytes,
-        step: place.step,
-        open_line: place.open_line,
-        boot,
-    };
-    let mut options = OpenOptions::new();
-    let file = options.append(true).create_new(true).open(&path);
-    let written = file.and_then(|mut file| match file.write_all(&head.to_bytes()) {
-        Ok(()) => Ok(file),
-        Err(error) => {
-            fs::remove_file(&path)?;
-            Err(error)
-        }
-    });
-    written.map_err(SpoolError::at(&path))
 }
 
 /// Tells that a journal which is written to its end is so.

@@ -7,6 +7,7 @@
 //! assignment.json   what to do; the runner takes it away
 //! runner.lock       held by the runner as long as it lives
 //! journal-<first>   the records in order, in segments; those that the server has are deleted
+//! segment.new       the next segment, before it has its head and its name
 //! files/N           bytes of reports and artifacts, until the server has them
 //! progress          how far the journal is written
 //! stop              why the attempt is to end before its own end
@@ -26,6 +27,7 @@ mod progress;
 mod reader;
 mod recovery;
 mod room;
+mod segment;
 mod slot;
 mod writer;
 

@@ -92,12 +92,17 @@ impl Reader {
         Ok(files)
     }
 
-    /// The next record with its number, unless it is behind `last`.
+    /// The next record with its number, unless it is behind `last`; then it goes to the next segment, if the writer has begun one behind
+    /// this record.
     ///
     /// # Errors
     /// When the bytes there are no record.
     pub(crate) fn next(&mut self, last: u64) -> Result<Option<(u64, Entry)>, SpoolError> {
         if self.seq >= last {
+            let is_left = self.seq >= self.head.first && self.dir.segment(self.seq + 1).exists();
+            if is_left {
+                *self = Self::open_segment(&self.dir, self.seq + 1)?;
+            }
             return Ok(None);
         }
         let read = match self.read() {

@@ -152,11 +152,10 @@ impl JournalWriter {
         if gate.room.take_file(bytes) {
             return true;
         }
-        // What is appended may be deleted once it is delivered, if the journal goes on elsewhere.
-        if self.commands.blocking_send(Command::LeaveSegment).is_err() {
-            return false;
-        }
         gate.wait(Want::Room, &Handle::current(), || {
+            // What is appended may be deleted once it is delivered, if the journal goes on elsewhere. Each time anew: a disk that was
+            // full may have refused it. A queue that is full is asked at the next look.
+            drop(self.commands.try_send(Command::LeaveSegment));
             enough() || gate.room.take_file(bytes)
         });
         if *gate.patience.borrow() > Patience::Full {
@@ -247,7 +246,7 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
                 self.append(&record)
             }
             Command::LeaveSegment => {
-                self.leave_segment();
+                leave_segment(&mut self.journal);
                 Ok(())
             }
             Command::Sync(answer) => {
@@ -276,7 +275,6 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
         if *self.gate.patience.borrow() > Patience::Full {
             self.gate.room.take_anyway(bytes);
         } else if !self.gate.room.take(bytes) {
-            self.leave_segment();
             self.wait(Want::Room, |gate| gate.room.has_emptied(bytes));
             self.gate.room.take_anyway(bytes);
         }
@@ -319,8 +317,6 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
     }
 
     fn wait_a_moment(&mut self) {
-        // What the server has of it makes room then.
-        self.leave_segment();
         let mut looks = 0;
         self.wait(Want::Disk, |_| {
             looks += 1;
@@ -328,23 +324,17 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
         });
     }
 
-    /// Waits; what is written meanwhile is synced as always.
+    /// Waits; what is written meanwhile is synced as always, and left, so that it makes room once the server has it.
     fn wait(&mut self, want: Want, mut ready: impl FnMut(&Gate) -> bool) {
         let gate = Arc::clone(&self.gate);
         let journal = &mut self.journal;
         gate.wait(want, &self.runtime, || {
+            leave_segment(journal);
             if let Err(error) = journal.sync_if_due() {
                 tracing::warn!(%error, "a journal that waits is not durable");
             }
             ready(&gate)
         });
-    }
-
-    /// On a full disk the segment goes on; it is left when there is room for another.
-    fn leave_segment(&mut self) {
-        if let Err(error) = self.journal.leave_segment() {
-            tracing::warn!(%error, "a segment cannot be left");
-        }
     }
 
     /// Tells in the log how long its output waited, once a wait.
@@ -375,5 +365,12 @@ impl<F: FnOnce(&SpoolError)> Thread<F> {
             elapsed_ms: self.elapsed_ms,
         })?;
         self.append(&chunk)
+    }
+}
+
+/// On a full disk the segment goes on; it is left at a later look, when there is room for another.
+fn leave_segment(journal: &mut Journal) {
+    if let Err(error) = journal.leave_segment() {
+        tracing::debug!(%error, "a segment cannot be left");
     }
 }

@@ -124,11 +124,13 @@ impl Life {
             .get_or_insert_with(|| Reader::open(self.spool.dir(), 0).unwrap());
         loop {
             let before = reader.head().first;
-            let Some((seq, _)) = reader.next(self.ends.len() as u64 - 1).unwrap() else {
+            let next = reader.next(self.ends.len() as u64 - 1).unwrap();
+            let now = reader.head().first;
+            if now != before {
+                self.spool.has_passed_segment(before, now - 1);
+            }
+            if next.is_none() {
                 break;
-            };
-            if reader.head().first != before {
-                self.spool.has_passed_segment(before, seq - 1);
             }
         }
         self.stored += (self.last() - self.stored) * hundredths / 100;

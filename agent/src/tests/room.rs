@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use testhide_protocol::Timestamp;
 use testhide_protocol::api::Stream;
-use testhide_protocol::wire::{AttemptEnd, Frame, Lease, RecordBody, Segment, decompress_chunk};
+use testhide_protocol::wire::{
+    AttemptEnd, FileKind, Frame, Lease, RecordBody, Segment, decompress_chunk,
+};
 
 use super::{Scratch, lease, within};
 use crate::clock::WorkClock;
@@ -49,13 +51,15 @@ struct Attempt {
     clock: WorkClock,
     writer: JournalWriter,
     disk_is_full: Arc<std::sync::atomic::AtomicBool>,
+    progress_is_refused: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Attempt {
     fn new(lease: Lease, room: u64) -> Self {
         let scratch = Scratch::new();
         let (spool, journal): (_, Journal) = scratch.open_journal(lease);
-        let disk_is_full = journal.disk_is_full();
+        let (disk_is_full, progress_is_refused) =
+            (journal.disk_is_full(), journal.progress_is_refused());
         let journal = journal.with_segments_of(ROOM / 4);
         let (clock, room) = (WorkClock::start(), Room::of(spool.dir().clone(), room));
         let writer = JournalWriter::start(journal, room, clock.clone(), |error| panic!("{error}"));
@@ -65,6 +69,7 @@ impl Attempt {
             clock,
             writer,
             disk_is_full,
+            progress_is_refused,
         }
     }
 
@@ -114,12 +119,14 @@ impl Delivery {
         spool.look();
         loop {
             let before = self.reader.head().first;
-            let Some((seq, entry)) = self.reader.next(spool.progress().seq).unwrap() else {
+            let next = self.reader.next(spool.progress().seq).unwrap();
+            let now = self.reader.head().first;
+            if now != before {
+                spool.has_passed_segment(before, now - 1);
+            }
+            let Some((seq, entry)) = next else {
                 return;
             };
-            if self.reader.head().first != before {
-                spool.has_passed_segment(before, seq - 1);
-            }
             spool.delivered(seq).iter().for_each(|path| delete(path));
             let Entry::Chunk(frame) = entry else { continue };
             let Ok(Frame::Chunk { chunk, .. }) = Frame::decode(frame) else {
@@ -241,4 +248,89 @@ async fn a_file_waits_for_room_unless_nothing_else_does() {
     assert!(!second.is_finished());
     delete(&dir.file(0));
     assert!(within(second).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_file_goes_when_all_output_before_it_is_delivered() {
+    // One that is larger than all room, and one for which no other segment can be begun when it comes.
+    for (bytes, is_full) in [(ROOM * 2, false), (ROOM - 10_000, true)] {
+        let attempt = Attempt::new(lease(1), ROOM);
+        for number in 0..3 {
+            attempt.writer.chunk(chunk(number)).await;
+        }
+        attempt.writer.sync().await.unwrap();
+        attempt.disk_is_full.store(is_full, Ordering::Relaxed);
+        let writer = attempt.writer.clone();
+        let file = tokio::task::spawn_blocking(move || writer.wait_for_file(bytes, || false));
+        within(attempt.clock.paused()).await;
+        attempt.writer.sync().await.unwrap();
+        assert!(!file.is_finished());
+        attempt.disk_is_full.store(false, Ordering::Relaxed);
+        let mut delivery = Delivery::of(&attempt);
+        let taken = within(async {
+            while !file.is_finished() {
+                delivery.deliver(&attempt.spool);
+                tokio::task::yield_now().await;
+            }
+            file.await
+        });
+        assert!(taken.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_told_of_is_written_once() {
+    let attempt = Attempt::new(lease(1), u64::MAX);
+    attempt.progress_is_refused.store(true, Ordering::Relaxed);
+    let writer = attempt.writer.clone();
+    let writing = tokio::spawn(async move {
+        writer.chunk(chunk(0)).await;
+        writer.end(AttemptEnd::Passed, None).await
+    });
+    within(attempt.clock.paused()).await;
+    attempt.progress_is_refused.store(false, Ordering::Relaxed);
+    within(writing).await.unwrap().unwrap();
+    let mut delivery = Delivery::of(&attempt);
+    delivery.deliver(&attempt.spool);
+    assert!(delivery.output == chunk(0).bytes);
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_told_of_is_written_once() {
+    let scratch = Scratch::new();
+    let (spool, mut journal) = scratch.open_journal(lease(1));
+    let refused = journal.progress_is_refused();
+    refused.store(true, Ordering::Relaxed);
+    assert!(journal.end(AttemptEnd::Passed, None).unwrap_err().is_full());
+    refused.store(false, Ordering::Relaxed);
+    journal.end(AttemptEnd::Passed, None).unwrap();
+    assert_eq!(super::entries(&spool).len(), 1);
+    assert!(spool.progress().ended);
+}
+
+#[test]
+fn files_whose_acknowledgement_was_lost_are_deleted_with_their_segment() {
+    let scratch = Scratch::new();
+    let (spool, journal) = scratch.open_journal(lease(1));
+    let mut journal = journal.with_segments_of(1);
+    std::fs::write(spool.file(0), b"report").unwrap();
+    let file = RecordBody::File {
+        file: 0,
+        kind: FileKind::Report,
+        step: 0,
+        path: "report.xml".to_owned(),
+        size: 6,
+        modified_at: None,
+        partial: false,
+    };
+    journal.append_record(&file).unwrap();
+    let commit = "c".to_owned();
+    journal
+        .append_record(&RecordBody::SourceResolved { commit })
+        .unwrap();
+    assert_eq!(spool.dir().segments().unwrap().len(), 2);
+    // The server has both, and the agent has heard of neither.
+    spool.begin_delivery(2).unwrap();
+    assert_eq!(spool.dir().segments().unwrap().len(), 1);
+    assert!(!spool.file(0).exists());
 }

@@ -102,7 +102,10 @@ pub(super) fn write(
         .write(true)
         .open(target)?;
     match pack(folder, &mut file, open, || enough.load(Ordering::Relaxed)) {
-        Ok(packed) => Ok(Some((packed.size, packed.modified))),
+        Ok(packed) => {
+            file.sync_data()?;
+            Ok(Some((packed.size, packed.modified)))
+        }
         Err(error)
             if matches!(
                 error.kind(),

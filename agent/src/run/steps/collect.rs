@@ -154,6 +154,7 @@ impl Worker {
             let write = || salvage::write_file(&leftovers, &file, &self.enough);
             let (size, tests) = self.when_the_disk_takes_it(number, write)?;
             if tests == 0 {
+                drop(fs::remove_file(file));
                 continue;
             }
             let record = RecordBody::File {
@@ -203,7 +204,12 @@ impl Worker {
         if !self.wait_for_room(path) {
             return Ok(None);
         }
-        self.when_the_disk_takes_it(number, || self.copy(path, number))
+        let copied = self.when_the_disk_takes_it(number, || self.copy(path, number));
+        if !matches!(copied, Ok(Some(_))) {
+            // Half a file, of which no record tells, would keep its room.
+            drop(fs::remove_file(self.spool.file(number)));
+        }
+        copied
     }
 
     /// Makes the file with this number, again and again while the disk is full.
@@ -244,6 +250,8 @@ impl Worker {
             let part = io::copy(&mut (&mut source).take(COPY_PART), &mut copy)?;
             size += part;
             if part < COPY_PART {
+                // On the disk before its record: a loss of power that took the file would take the log behind it, too.
+                copy.sync_data()?;
                 return Ok(Some((size, modified)));
             }
             if self.enough.load(Ordering::Relaxed) {

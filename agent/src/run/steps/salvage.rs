@@ -293,6 +293,7 @@ pub(super) fn write_file(
 ) -> io::Result<(u64, u64)> {
     let mut file = io::BufWriter::new(File::create(path)?);
     let tests = leftovers.write(&mut file, enough)?;
+    file.get_ref().sync_data()?;
     let size = file.get_ref().metadata()?.len();
     Ok((size, tests))
 }
