@@ -241,9 +241,13 @@ impl Agents {
         });
         match written.await {
             Ok(number) => connected.connection = Some(number),
-            // A full disk turns nobody away: what the agent said of itself is in memory, and is stored at its next connection.
-            Err(AgentsError::Storage(error)) if error.is_read_only() => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.live.not_told(agent, told);
+                // A full disk turns nobody away: what the agent said of itself is in memory, and is stored at its next connection.
+                if !matches!(&error, AgentsError::Storage(error) if error.is_read_only()) {
+                    return Err(error);
+                }
+            }
         }
         self.tell_queue()?;
         connected.resumed = self.builds.resume(agent, holding).await?;
@@ -270,8 +274,12 @@ impl Agents {
                 Err(error) => Err(error),
             }
         });
-        let troubles = self.store_troubles();
-        if let Err(error) = written.await.and(queue).and(troubles.await) {
+        let written = written.await;
+        if written.is_err() {
+            self.live.not_told(agent, told);
+        }
+        let troubles = self.store_troubles().await;
+        if let Err(error) = written.and(queue).and(troubles) {
             tracing::warn!(agent.id = %agent, "failed to store the end of agent {agent}'s connection: {error}");
         }
     }
@@ -284,10 +292,17 @@ impl Agents {
         let now = self.clock.now();
         for agent in self.live.told() {
             let told = self.live.to_tell(agent);
-            if told.is_some() {
-                self.storage
-                    .write(move |wtxn| tell(wtxn, now, agent, told))
-                    .await?;
+            if told.is_none() {
+                continue;
+            }
+            let telling = self.storage.write(move |wtxn| tell(wtxn, now, agent, told));
+            if let Err(error) = telling.await {
+                self.live.not_told(agent, told);
+                // A full disk is known elsewhere; it is told when there is room.
+                if !matches!(&error, AgentsError::Storage(error) if error.is_read_only()) {
+                    return Err(error);
+                }
+                break;
             }
         }
         Ok(())

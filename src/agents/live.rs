@@ -140,6 +140,16 @@ impl Live {
         Some(connected)
     }
 
+    /// What [`Live::to_tell`] answered of `agent` did not reach the event log: it is told again, at once when it is still so.
+    pub(super) fn not_told(&self, agent: AgentId, told: Option<bool>) {
+        let mut inner = self.inner.lock();
+        let known = inner.told.get_mut(&agent);
+        if let Some(known) = known.filter(|known| Some(known.connected) == told) {
+            known.connected = !known.connected;
+            known.monotonic = known.monotonic.saturating_sub(TELL_EVERY);
+        }
+    }
+
     /// Agents of which the event log was told anything, the oldest first.
     pub(super) fn told(&self) -> Vec<AgentId> {
         let mut told: Vec<AgentId> = self.inner.lock().told.keys().copied().collect();
@@ -223,6 +233,29 @@ mod tests {
         come();
         assert_eq!(live.to_tell(agent), Some(true));
         assert_eq!(live.told(), [agent]);
+    }
+
+    #[test]
+    fn what_could_not_be_stored_is_told_again() {
+        let clock = Clock::manual(Timestamp(0));
+        clock.advance(TELL_EVERY);
+        let live = Live::new(clock.clone());
+        let agent = AgentId::generate();
+        let name = || "one".to_owned();
+        let session = live.open(agent, name(), Vec::new(), CancellationToken::new());
+        let told = live.to_tell(agent);
+        live.not_told(agent, told);
+        assert_eq!(live.told(), [agent]);
+        assert_eq!(live.to_tell(agent), Some(true), "it is still here");
+        live.not_told(agent, None);
+        assert_eq!(live.to_tell(agent), None);
+        clock.advance(TELL_EVERY);
+        live.close(agent, session);
+        let told = live.to_tell(agent);
+        assert_eq!(told, Some(false));
+        live.not_told(agent, told);
+        live.open(agent, name(), Vec::new(), CancellationToken::new());
+        assert_eq!(live.to_tell(agent), None, "the log has it as connected");
     }
 
     #[test]
