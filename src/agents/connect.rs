@@ -204,19 +204,27 @@ impl Agents {
             return Err(Turned::for_now("agent_changed", reason));
         }
         let taken = self.take_in(&mut connected, &introduction, &holding).await;
-        if let Err(error) = taken {
-            self.disconnect(&connected, &error.to_string()).await;
-            return Err(failed(error));
+        match taken {
+            Ok(true) => Ok(connected),
+            Ok(false) => {
+                let reason = "it was ended while it connected";
+                self.disconnect(&connected, reason).await;
+                Err(Turned::for_now("agent_changed", reason))
+            }
+            Err(error) => {
+                self.disconnect(&connected, &error.to_string()).await;
+                Err(failed(error))
+            }
         }
-        Ok(connected)
     }
 
+    /// Stores that the session began, and compares what the agent holds; `false` when a newer session or an operator ended this one.
     async fn take_in(
         &self,
         connected: &mut Connected,
         introduction: &Introduction,
         holding: &[Lease],
-    ) -> Result<(), AgentsError> {
+    ) -> Result<bool, AgentsError> {
         let (agent, address, boot) = (connected.agent, connected.address, self.boot);
         let now = self.clock.now();
         let told = self.live.to_tell(agent);
@@ -250,8 +258,12 @@ impl Agents {
             }
         }
         self.tell_queue()?;
+        // What an older session believes the agent to hold is out of date: it must not give up what the newer one was given.
+        if !self.live.is_present(agent, connected.session) {
+            return Ok(false);
+        }
         connected.resumed = self.builds.resume(agent, holding).await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Ends a session; nothing when a newer one took its place.

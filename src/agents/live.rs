@@ -88,6 +88,13 @@ impl Live {
         number
     }
 
+    /// Whether a session is still the agent's present one.
+    pub(super) fn is_present(&self, agent: AgentId, number: u64) -> bool {
+        let inner = self.inner.lock();
+        let session = inner.sessions.get(&agent);
+        session.is_some_and(|session| session.number == number && !session.kick.is_cancelled())
+    }
+
     /// Closes a session; says whether it was still the agent's present one.
     pub(super) fn close(&self, agent: AgentId, number: u64) -> bool {
         let mut inner = self.inner.lock();
@@ -272,10 +279,14 @@ mod tests {
             )
         };
         assert_eq!(live.connected_for(agent), None);
-        come();
+        let first = come();
+        assert!(live.is_present(agent, first));
         clock.advance(Duration::from_secs(9));
         assert_eq!(live.connected_for(agent), Some(Duration::from_secs(9)));
-        come();
+        let second = come();
         assert_eq!(live.connected_for(agent), Some(Duration::ZERO));
+        assert!(!live.is_present(agent, first) && live.is_present(agent, second));
+        live.kick(agent);
+        assert!(!live.is_present(agent, second));
     }
 }
