@@ -204,19 +204,27 @@ impl Agents {
             return Err(Turned::for_now("agent_changed", reason));
         }
         let taken = self.take_in(&mut connected, &introduction, &holding).await;
-        if let Err(error) = taken {
-            self.disconnect(&connected, &error.to_string()).await;
-            return Err(failed(error));
+        match taken {
+            Ok(true) => Ok(connected),
+            Ok(false) => {
+                let reason = "it was ended while it connected";
+                self.disconnect(&connected, reason).await;
+                Err(Turned::for_now("agent_changed", reason))
+            }
+            Err(error) => {
+                self.disconnect(&connected, &error.to_string()).await;
+                Err(failed(error))
+            }
         }
-        Ok(connected)
     }
 
+    /// Stores that the session began, and compares what the agent holds; `false` when a newer session or an operator ended this one.
     async fn take_in(
         &self,
         connected: &mut Connected,
         introduction: &Introduction,
         holding: &[Lease],
-    ) -> Result<(), AgentsError> {
+    ) -> Result<bool, AgentsError> {
         let (agent, address, boot) = (connected.agent, connected.address, self.boot);
         let now = self.clock.now();
         let told = self.live.to_tell(agent);
@@ -241,13 +249,21 @@ impl Agents {
         });
         match written.await {
             Ok(number) => connected.connection = Some(number),
-            // A full disk turns nobody away: what the agent said of itself is in memory, and is stored at its next connection.
-            Err(AgentsError::Storage(error)) if error.is_read_only() => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.live.not_told(agent, told);
+                // A full disk turns nobody away: what the agent said of itself is in memory, and is stored at its next connection.
+                if !matches!(&error, AgentsError::Storage(error) if error.is_read_only()) {
+                    return Err(error);
+                }
+            }
         }
         self.tell_queue()?;
+        // What an older session believes the agent to hold is out of date: it must not give up what the newer one was given.
+        if !self.live.is_present(agent, connected.session) {
+            return Ok(false);
+        }
         connected.resumed = self.builds.resume(agent, holding).await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Ends a session; nothing when a newer one took its place.
@@ -270,8 +286,12 @@ impl Agents {
                 Err(error) => Err(error),
             }
         });
-        let troubles = self.store_troubles();
-        if let Err(error) = written.await.and(queue).and(troubles.await) {
+        let written = written.await;
+        if written.is_err() {
+            self.live.not_told(agent, told);
+        }
+        let troubles = self.store_troubles().await;
+        if let Err(error) = written.and(queue).and(troubles) {
             tracing::warn!(agent.id = %agent, "failed to store the end of agent {agent}'s connection: {error}");
         }
     }
@@ -284,10 +304,17 @@ impl Agents {
         let now = self.clock.now();
         for agent in self.live.told() {
             let told = self.live.to_tell(agent);
-            if told.is_some() {
-                self.storage
-                    .write(move |wtxn| tell(wtxn, now, agent, told))
-                    .await?;
+            if told.is_none() {
+                continue;
+            }
+            let telling = self.storage.write(move |wtxn| tell(wtxn, now, agent, told));
+            if let Err(error) = telling.await {
+                self.live.not_told(agent, told);
+                // A full disk is known elsewhere; it is told when there is room.
+                if !matches!(&error, AgentsError::Storage(error) if error.is_read_only()) {
+                    return Err(error);
+                }
+                break;
             }
         }
         Ok(())

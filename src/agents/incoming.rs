@@ -85,3 +85,25 @@ pub(super) fn message(text: &str) -> Result<AgentMessage, Breach> {
         Breach::new(RefusalKind::BadFrame, reason)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_sends_does_not_write_into_the_log() {
+        let check = |kind: &str| {
+            let frame = serde_json::json!({ "type": kind }).to_string();
+            let breach = message(&frame).unwrap_err();
+            let reason = breach.reason;
+            assert!(!reason.chars().any(char::is_control), "{reason:?}");
+            assert!(!reason.contains('\u{202e}'), "{reason:?}");
+            assert!(reason.chars().count() <= 300, "{}", reason.len());
+        };
+        check("nothing known");
+        check("\n2026-01-01T00:00:00Z  INFO user `root` signed in");
+        check("\u{1b}[2J\u{1b}]0;title\u{7}\r");
+        check("\u{202e}txt.exe");
+        check(&"x".repeat(60_000));
+    }
+}

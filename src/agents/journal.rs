@@ -245,7 +245,14 @@ impl Journals {
         }
     }
 
-    async fn store(&self, lease: Lease, batch: Batch) -> Result<Applied, Halt> {
+    async fn store(&self, lease: Lease, mut batch: Batch) -> Result<Applied, Halt> {
+        // What is stored already costs the disk nothing, however often it comes.
+        if let Some(stored) = self.agents.builds.journal_of(self.peer.agent, lease)? {
+            batch.retain(|(seq, _)| *seq > stored);
+            if batch.is_empty() {
+                return Ok(Applied::Stored { lease, seq: stored });
+            }
+        }
         let mut chunks = Vec::new();
         for (_, pending) in &batch {
             if let Pending::Chunk(chunk) = pending {

@@ -88,6 +88,13 @@ impl Live {
         number
     }
 
+    /// Whether a session is still the agent's present one.
+    pub(super) fn is_present(&self, agent: AgentId, number: u64) -> bool {
+        let inner = self.inner.lock();
+        let session = inner.sessions.get(&agent);
+        session.is_some_and(|session| session.number == number && !session.kick.is_cancelled())
+    }
+
     /// Closes a session; says whether it was still the agent's present one.
     pub(super) fn close(&self, agent: AgentId, number: u64) -> bool {
         let mut inner = self.inner.lock();
@@ -138,6 +145,16 @@ impl Live {
         };
         inner.told.insert(agent, told);
         Some(connected)
+    }
+
+    /// What [`Live::to_tell`] answered of `agent` did not reach the event log: it is told again, at once when it is still so.
+    pub(super) fn not_told(&self, agent: AgentId, told: Option<bool>) {
+        let mut inner = self.inner.lock();
+        let known = inner.told.get_mut(&agent);
+        if let Some(known) = known.filter(|known| Some(known.connected) == told) {
+            known.connected = !known.connected;
+            known.monotonic = known.monotonic.saturating_sub(TELL_EVERY);
+        }
     }
 
     /// Agents of which the event log was told anything, the oldest first.
@@ -226,6 +243,29 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_stored_is_told_again() {
+        let clock = Clock::manual(Timestamp(0));
+        clock.advance(TELL_EVERY);
+        let live = Live::new(clock.clone());
+        let agent = AgentId::generate();
+        let name = || "one".to_owned();
+        let session = live.open(agent, name(), Vec::new(), CancellationToken::new());
+        let told = live.to_tell(agent);
+        live.not_told(agent, told);
+        assert_eq!(live.told(), [agent]);
+        assert_eq!(live.to_tell(agent), Some(true), "it is still here");
+        live.not_told(agent, None);
+        assert_eq!(live.to_tell(agent), None);
+        clock.advance(TELL_EVERY);
+        live.close(agent, session);
+        let told = live.to_tell(agent);
+        assert_eq!(told, Some(false));
+        live.not_told(agent, told);
+        live.open(agent, name(), Vec::new(), CancellationToken::new());
+        assert_eq!(live.to_tell(agent), None, "the log has it as connected");
+    }
+
+    #[test]
     fn a_new_session_begins_its_own_time() {
         let clock = Clock::manual(Timestamp(0));
         let live = Live::new(clock.clone());
@@ -239,10 +279,14 @@ mod tests {
             )
         };
         assert_eq!(live.connected_for(agent), None);
-        come();
+        let first = come();
+        assert!(live.is_present(agent, first));
         clock.advance(Duration::from_secs(9));
         assert_eq!(live.connected_for(agent), Some(Duration::from_secs(9)));
-        come();
+        let second = come();
         assert_eq!(live.connected_for(agent), Some(Duration::ZERO));
+        assert!(!live.is_present(agent, first) && live.is_present(agent, second));
+        live.kick(agent);
+        assert!(!live.is_present(agent, second));
     }
 }

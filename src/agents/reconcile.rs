@@ -1,7 +1,7 @@
 //! Leases of agents that are gone: the pass that gives them up.
 //!
 //! Only monotonic time decides, and only time in which the server could have heard of an end: a jump of the wall clock, a server that was
-//! away or read-only, or an agent that was away cost nobody a build.
+//! away, stopped or read-only, or an agent that was away cost nobody a build.
 
 use super::error::AgentsError;
 use super::store::Agents;
@@ -16,6 +16,10 @@ use testhide_protocol::wire::Lease;
 /// How much longer than its time limit an attempt may hold its lease before the server stops believing its agent.
 const OVERTIME: Duration = Duration::from_secs(10 * 60);
 
+/// Time between two passes after which the server itself was away: its process was stopped, or its machine was paused or moved. What
+/// agents said meanwhile may not have been read yet.
+const PAUSE: Duration = Duration::from_secs(15);
+
 /// Finds attempts that nobody works on any more.
 #[derive(Clone)]
 pub struct Reconcile {
@@ -27,10 +31,34 @@ pub struct Reconcile {
 /// What earlier passes saw, on the monotonic clock.
 #[derive(Default)]
 struct Watch {
-    /// The first pass.
+    /// The first pass, or the first after a time in which nobody could be heard.
     began: Option<Duration>,
+    /// When a pass last began or went on to its next lease.
+    last: Option<Duration>,
     /// When each lease was seen first.
     seen: HashMap<Lease, Duration>,
+}
+
+impl Watch {
+    /// A pass begins or goes on; says whether agents had their time to come back.
+    fn begin(&mut self, now: Duration, lost_after: Duration) -> bool {
+        let last = self.last.replace(now);
+        let was_away = last.is_some_and(|last| now.saturating_sub(last) > PAUSE);
+        if was_away {
+            self.began = None;
+        }
+        let began = *self.began.get_or_insert(now);
+        now.saturating_sub(began) >= lost_after
+    }
+
+    /// Remembers when each lease was seen first.
+    fn see(&mut self, now: Duration, leases: &[HeldLease]) {
+        let before = std::mem::take(&mut self.seen);
+        self.seen = leases
+            .iter()
+            .map(|held| (held.lease, before.get(&held.lease).copied().unwrap_or(now)))
+            .collect();
+    }
 }
 
 impl Reconcile {
@@ -50,12 +78,21 @@ impl Reconcile {
     /// # Errors
     /// The first failure of the store; everything else was done.
     pub async fn pass_once(&self) -> Result<usize, AgentsError> {
+        let now = self.agents.clock.monotonic();
+        let had_time = self.watch.lock().begin(now, self.lost_after);
         let (mut given_up, mut failed) = (0, self.agents.tell_late().await.err());
         let leases = self.agents.builds.leases()?;
-        if !self.look(&leases) {
+        self.watch
+            .lock()
+            .see(self.agents.clock.monotonic(), &leases);
+        if !had_time {
             return failed.map_or(Ok(0), Err);
         }
         for held in leases {
+            let now = self.agents.clock.monotonic();
+            if !self.watch.lock().begin(now, self.lost_after) {
+                break;
+            }
             match self.judge(held).await {
                 Ok(is_lost) => given_up += usize::from(is_lost),
                 Err(AgentsError::Builds(error)) if error.is_read_only() => {
@@ -76,19 +113,6 @@ impl Reconcile {
         failed.map_or(Ok(given_up), Err)
     }
 
-    /// Remembers when each lease was seen first; says whether agents had their time to come back.
-    fn look(&self, leases: &[HeldLease]) -> bool {
-        let now = self.agents.clock.monotonic();
-        let mut watch = self.watch.lock();
-        let before = std::mem::take(&mut watch.seen);
-        watch.seen = leases
-            .iter()
-            .map(|held| (held.lease, before.get(&held.lease).copied().unwrap_or(now)))
-            .collect();
-        let began = *watch.began.get_or_insert(now);
-        now.saturating_sub(began) >= self.lost_after
-    }
-
     /// Gives one lease up if that is due; says whether it did.
     async fn judge(&self, held: HeldLease) -> Result<bool, AgentsError> {
         let live = &self.agents.live;
@@ -101,12 +125,12 @@ impl Reconcile {
             could_hear: live
                 .connected_for(held.agent)
                 .map(|connected| connected.min(held_for)),
-            limit: Duration::from_secs(u64::from(limit)),
+            limit: Duration::from_secs(u64::from(limit.unwrap_or(0))),
         };
         let out = match self.agents.mode(held.agent)? {
             None => Some("its agent was removed"),
             Some(mode) if mode.mode == AgentMode::Disabled => Some("its agent was disabled"),
-            Some(_) => None,
+            Some(_) => limit.is_none().then_some("its build is not there"),
         };
         let reason = facts.reason(self.lost_after);
         let Some(reason) = out.map(str::to_owned).or(reason) else {
@@ -149,6 +173,24 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn after_a_pause_of_the_server_agents_have_their_whole_time() {
+        let seconds = Duration::from_secs;
+        let mut watch = Watch::default();
+        let mut pass = |now: u64| watch.begin(seconds(now), seconds(60));
+        assert!(!pass(0));
+        for now in (5..60).step_by(5) {
+            assert!(!pass(now), "{now}");
+        }
+        assert!(pass(60) && pass(65) && pass(80), "a pass may be late");
+        // Stopped for ten minutes: everybody seems silent for as long.
+        assert!(!pass(680));
+        for now in (685..740).step_by(5) {
+            assert!(!pass(now), "{now}");
+        }
+        assert!(pass(740));
+    }
 
     #[test]
     fn a_lease_is_given_up_for_silence_or_for_overtime_that_could_be_heard() {

@@ -92,8 +92,9 @@ pub(super) struct Breach {
 }
 
 impl Breach {
-    pub(super) fn new(kind: RefusalKind, reason: impl Into<String>) -> Self {
-        let reason = reason.into();
+    /// What it is told in is kept short and plain: it may quote what a stranger sent, and goes into the server's log.
+    pub(super) fn new(kind: RefusalKind, reason: impl AsRef<str>) -> Self {
+        let reason = shown(reason.as_ref());
         Self { kind, reason }
     }
 }
@@ -266,6 +267,8 @@ fn put(wtxn: &WriteTxn, new: &[(AgentId, StoredTroubles)]) -> Result<(), AgentsE
 }
 
 fn shown(text: &str) -> String {
-    let visible = text.chars().filter(|c| !c.is_control());
-    visible.take(REASON_MAX).collect()
+    crate::builds::plain_words(text)
+        .chars()
+        .take(REASON_MAX)
+        .collect()
 }

@@ -110,10 +110,11 @@ async fn serve(
     let mut working = Working::new(agents.clone(), connected.clone(), to_agent.clone());
     let end = tokio::select! {
         biased;
+        // First: a ghost that works once more would take what its successor was just given for lost.
+        () = kick.cancelled() => End::Kicked,
         end = read(&agents, &connected, stream, to_work) => end,
         end = write(&agents, &mut sink, outbox) => end,
         end = working.run(frames) => end,
-        () = kick.cancelled() => End::Kicked,
     };
     let why = match end {
         End::Gone(reason) => {

@@ -20,16 +20,19 @@ const LAST_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// Kinds and places that are told apart at a time; those beyond are counted together.
 const PLACES: usize = 500;
 
-/// Entries that all refusals together may write: at most 100 at once and 8,640 a day in the long run, which is about 4 MB; beside them one a minute for those that find no room.
+/// Entries that all refusals of strangers together may write, and as many those of the known: at most 100 at once and 8,640 a day in the long
+/// run, which is about 4 MB; beside them one a minute for those that find no room.
 const WRITES: Rate = Rate {
     burst: 100,
     per_second: 0.1,
 };
 
-/// Refusals of late.
+/// Refusals of late: those of strangers, and those of somebody who is known. Each kind has places and writes of its own, so that nobody who
+/// merely reaches the server can crowd out what somebody with a key or an account did.
 pub(super) struct Refusals {
     clock: Clock,
-    inner: Mutex<Inner>,
+    strangers: Mutex<Inner>,
+    known: Mutex<Inner>,
 }
 
 struct Inner {
@@ -60,21 +63,28 @@ struct Seen {
 
 impl Refusals {
     pub(super) fn new(clock: Clock) -> Self {
-        let inner = Inner {
-            writes: Bucket::new(WRITES, clock.monotonic()),
-            places: HashMap::new(),
-            elsewhere: 0,
+        let empty = || {
+            Mutex::new(Inner {
+                writes: Bucket::new(WRITES, clock.monotonic()),
+                places: HashMap::new(),
+                elsewhere: 0,
+            })
         };
         Self {
+            strangers: empty(),
+            known: empty(),
             clock,
-            inner: Mutex::new(inner),
         }
     }
 
     /// Gives the entry back when it is to be written now; else it is counted.
     pub(super) fn note(&self, entry: Entry) -> Option<Entry> {
         let now = self.clock.monotonic();
-        let mut inner = self.inner.lock();
+        let inner = match entry.actor.kind {
+            AuditActorKind::Anonymous => &self.strangers,
+            _ => &self.known,
+        };
+        let mut inner = inner.lock();
         let Inner {
             writes,
             places,
@@ -112,12 +122,19 @@ impl Refusals {
     /// nothing came any more is forgotten.
     pub(super) fn counted(&self) -> Vec<Entry> {
         let now = self.clock.monotonic();
-        let mut inner = self.inner.lock();
-        let Inner {
+        let mut entries = self.known.lock().counted(now);
+        entries.extend(self.strangers.lock().counted(now));
+        entries
+    }
+}
+
+impl Inner {
+    fn counted(&mut self, now: Duration) -> Vec<Entry> {
+        let Self {
             writes,
             places,
             elsewhere,
-        } = &mut *inner;
+        } = self;
         let mut entries = Vec::new();
         places.retain(|_, seen| {
             if now.saturating_sub(seen.since) < seen.window {
@@ -237,6 +254,23 @@ mod tests {
         }
         assert!(entries <= 3 + 24 * 7 + 6, "{entries} entries in a week");
         assert!(told > 2 * 60 * 24 * 7 - 120, "{told} were told of");
+    }
+
+    #[test]
+    fn strangers_do_not_crowd_out_what_an_agent_did() {
+        let refusals = Refusals::new(Clock::manual(Timestamp(0)));
+        for number in 0..100_000u32 {
+            let object = object("agent", None, None);
+            let entry = Entry::refused(
+                anonymous(),
+                "agent.refused",
+                object,
+                "bad_frame",
+                "no frame",
+            );
+            refusals.note(entry.from(Some(std::net::Ipv4Addr::from(number).into())));
+        }
+        assert!(refusals.note(refusal(1)).is_some());
     }
 
     #[test]

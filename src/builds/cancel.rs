@@ -1,14 +1,25 @@
 //! Somebody wants a build to end.
 
 use super::error::BuildsError;
+use super::finish::end_attempt;
 use super::lifecycle::{Fact, Move, next};
 use super::model::BuildRecord;
-use super::store::{Builds, LEASES, QUEUE, load, save};
+use super::store::{Builds, LEASES, QUEUE, load, load_if_there, save};
 use crate::accounts::Principal;
 use crate::events;
+use crate::storage::WriteTxn;
 use testhide_protocol::AgentId;
 use testhide_protocol::api::{Event, ProjectPermission};
 use testhide_protocol::wire::Lease;
+
+/// Whether an agent has the lease under which a build runs.
+fn is_held(wtxn: &WriteTxn, record: &BuildRecord) -> Result<bool, BuildsError> {
+    let Some(agent) = record.agent else {
+        return Ok(false);
+    };
+    let lease = LEASES.read(wtxn)?.get(&(agent, record.id))?;
+    Ok(lease.is_some_and(|lease| lease.fence == record.fence))
+}
 
 impl Builds {
     /// Cancels a build: a waiting one at once, a running one by telling its agent, which ends its steps in order.
@@ -47,6 +58,17 @@ impl Builds {
                 };
                 events::append(wtxn, now, Some(record.project), &asked)?;
                 record.cancel_requested = Some(reason.clone());
+                if what == Move::AskToEnd && !is_held(wtxn, &record)? {
+                    // In a state that was saved from a damaged disk the lease may be lost: nobody is there to be asked.
+                    end_attempt(
+                        wtxn,
+                        &mut record,
+                        Fact::AgentLost,
+                        Some(reason.clone()),
+                        now,
+                    )?;
+                    return Ok(record);
+                }
                 if let Move::To(state) = what {
                     QUEUE.write(wtxn)?.remove(&record.number)?;
                     record.state = state;
@@ -77,7 +99,8 @@ impl Builds {
             let mut cancels = Vec::new();
             for row in LEASES.read(rtxn)?.prefix(&agent)? {
                 let ((_, build), lease) = row?;
-                if let Some(reason) = load(rtxn, build)?.cancel_requested {
+                let record = load_if_there(rtxn, build)?;
+                if let Some(reason) = record.and_then(|record| record.cancel_requested) {
                     cancels.push((
                         Lease {
                             build,

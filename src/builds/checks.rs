@@ -122,8 +122,8 @@ pub(super) fn believed_duration(
     (known_for, Some(doubt))
 }
 
-/// An agent's words as they are kept: not too long, and nothing in them that a terminal would obey.
-pub(super) fn words(text: &str) -> String {
+/// An agent's words as they are kept: not too long, one line, and nothing in them that a terminal would obey.
+pub fn words(text: &str) -> String {
     let mut kept = String::new();
     for c in text.chars() {
         let c = if c == '\n' || c == '\t' { ' ' } else { c };

@@ -4,7 +4,7 @@ use super::error::BuildsError;
 use super::lifecycle::{Fact, Move, next};
 use super::model::{AttemptRecord, BuildRecord, LeaseRecord, StepRecord};
 use super::queue::{Waiting, pick};
-use super::store::{ATTEMPTS, Builds, COUNTERS, LEASES, QUEUE, load, save};
+use super::store::{ATTEMPTS, Builds, COUNTERS, LEASES, QUEUE, load_if_there, save};
 use crate::events;
 use crate::storage::{StorageError, Transaction, WriteTxn};
 use testhide_protocol::api::{BuildState, Event, JobDefinition, StepState};
@@ -41,44 +41,70 @@ impl Builds {
         let slots = slots.clone();
         let now = self.clock.now();
         self.storage
-            .write(move |wtxn| match choose(wtxn, &slots)? {
-                Some(build) => give(wtxn, build, &slots, now).map(Some),
-                None => Ok(None),
-            })
+            .write(move |wtxn| take(wtxn, &slots, now))
             .await
     }
 }
 
-fn choose<T: Transaction>(txn: &T, slots: &AgentSlots) -> Result<Option<BuildId>, StorageError> {
+/// Gives the next build, past places in the queue whose build is not there or does not wait: a state that was saved from a damaged disk
+/// may have such places, and no agent would come past them.
+fn take(
+    wtxn: &WriteTxn,
+    slots: &AgentSlots,
+    now: Timestamp,
+) -> Result<Option<Assignment>, BuildsError> {
+    while let Some((number, build)) = choose(wtxn, slots)? {
+        match load_if_there(wtxn, build)? {
+            Some(record) if record.state == BuildState::Queued && record.number == number => {
+                return give(wtxn, record, slots, now).map(Some);
+            }
+            _ => {
+                tracing::warn!(
+                    "place {number} of the queue has no build that waits: it is cleared"
+                );
+                QUEUE.write(wtxn)?.remove(&number)?;
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The place in the queue that an agent takes, with its build.
+fn choose<T: Transaction>(
+    txn: &T,
+    slots: &AgentSlots,
+) -> Result<Option<(u64, BuildId)>, StorageError> {
     let held = LEASES.read(txn)?.prefix(&slots.agent)?.count();
     if held >= slots.capacity as usize {
         return Ok(None);
     }
     let mut waiting = Vec::new();
     for row in QUEUE.read(txn)?.all()? {
-        let entry = row?.1;
+        let (number, entry) = row?;
         waiting.push(Waiting {
+            number,
             build: entry.build,
             labels: entry.labels,
             avoid: entry.avoid,
         });
         // Most queues have a match at their start; only a long run of foreign labels needs a longer look.
         if waiting.len() % 64 == 0
-            && let Some(build) = pick(&waiting, &slots.labels, &slots.name)
+            && let Some(found) = pick(&waiting, &slots.labels, &slots.name)
         {
-            return Ok(Some(build));
+            return Ok(Some((found.number, found.build)));
         }
     }
-    Ok(pick(&waiting, &slots.labels, &slots.name))
+    let found = pick(&waiting, &slots.labels, &slots.name);
+    Ok(found.map(|found| (found.number, found.build)))
 }
 
 fn give(
     wtxn: &WriteTxn,
-    build: BuildId,
+    mut record: BuildRecord,
     slots: &AgentSlots,
     now: Timestamp,
 ) -> Result<Assignment, BuildsError> {
-    let mut record = load(wtxn, build)?;
+    let build = record.id;
     match next(record.standing(), Fact::Claimed)? {
         Move::To(state) => record.state = state,
         Move::AskToEnd | Move::QueueAgain | Move::PutBack => {
@@ -86,7 +112,9 @@ fn give(
         }
     }
     let mut counters = COUNTERS.write(wtxn)?;
-    let fence = counters.get(&"fence".to_owned())?.unwrap_or(0) + 1;
+    let last = counters.get(&"fence".to_owned())?.unwrap_or(0);
+    // Of a saved state, the counter may be lost.
+    let fence = last.max(record.fence) + 1;
     counters.put(&"fence".to_owned(), &fence)?;
     record.fence = fence;
     record.started_at = Some(now);
@@ -161,5 +189,39 @@ pub(super) fn assignment(record: BuildRecord, definition: JobDefinition) -> Assi
         branch: record.branch,
         commit: record.commit,
         parameters: record.parameters,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builds::model::QueueRecord;
+    use crate::storage::OpenOptions;
+
+    #[tokio::test]
+    async fn a_place_in_the_queue_without_its_build_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let (storage, _, _) = OpenOptions::new(dir.path().join("data")).open().unwrap();
+        let slots = AgentSlots {
+            agent: AgentId::generate(),
+            name: "one".to_owned(),
+            labels: Vec::new(),
+            capacity: 1,
+        };
+        let taken = storage.write(move |wtxn| {
+            for number in 1..=3 {
+                let waiting = QueueRecord {
+                    build: BuildId::generate(),
+                    labels: Vec::new(),
+                    avoid: None,
+                };
+                QUEUE.write(wtxn)?.put(&number, &waiting)?;
+            }
+            let taken = take(wtxn, &slots, Timestamp(0))?;
+            Ok::<_, BuildsError>((taken, QUEUE.read(wtxn)?.all()?.count()))
+        });
+        let (taken, left) = taken.await.unwrap();
+        assert!(taken.is_none(), "{taken:?}");
+        assert_eq!(left, 0);
     }
 }

@@ -81,16 +81,16 @@ pub enum BuildsError {
     Projects(#[from] ProjectsError),
     /// Logs.
     #[error(transparent)]
-    Logs(#[from] LogsError),
+    Logs(LogsError),
     /// Reports.
     #[error(transparent)]
-    Reports(#[from] ReportsError),
+    Reports(ReportsError),
     /// Artifacts.
     #[error(transparent)]
-    Artifacts(#[from] ArtifactsError),
+    Artifacts(ArtifactsError),
     /// Files.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(FileError),
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -108,6 +108,27 @@ impl BuildsError {
         Self::Panicked(error.to_string())
     }
 }
+
+/// A failure of the store is one whatever stood between: only so is a full disk waited for, and nobody blamed for it.
+macro_rules! from_beside {
+    ($($kind:ident in $error:ident),*) => {
+        $(impl From<$error> for BuildsError {
+            fn from(error: $error) -> Self {
+                match error {
+                    $error::Storage(error) => Self::Storage(error),
+                    other => Self::$kind(other),
+                }
+            }
+        })*
+    };
+}
+
+from_beside!(
+    Logs in LogsError,
+    Reports in ReportsError,
+    Artifacts in ArtifactsError,
+    File in FileError
+);
 
 impl From<IllegalMove> for BuildsError {
     fn from(error: IllegalMove) -> Self {
@@ -147,5 +168,29 @@ impl From<BuildsError> for ApiError {
                 error.into()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_one_whoever_saw_it() {
+        let full = || StorageError::ReadOnly {
+            free_mb: 1,
+            floor_mb: 2,
+        };
+        let errors = [
+            BuildsError::from(full()),
+            LogsError::from(full()).into(),
+            ReportsError::from(full()).into(),
+            ArtifactsError::from(full()).into(),
+            FileError::from(full()).into(),
+        ];
+        for error in errors {
+            assert!(error.is_read_only(), "{error:?}");
+        }
+        assert!(!BuildsError::from(LogsError::LineZero).is_read_only());
     }
 }

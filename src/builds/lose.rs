@@ -4,7 +4,10 @@ use super::claim::DEFAULT_TIMEOUT_SECONDS;
 use super::error::BuildsError;
 use super::finish::end_attempt;
 use super::lifecycle::Fact;
-use super::store::{ATTEMPTS, Builds, LEASES, load};
+use super::model::BuildRecord;
+use super::store::{ATTEMPTS, Builds, LEASES, load_if_there};
+use crate::storage::WriteTxn;
+use testhide_protocol::api::BuildState;
 use testhide_protocol::wire::Lease;
 use testhide_protocol::{AgentId, BuildId};
 
@@ -43,16 +46,14 @@ impl Builds {
         })
     }
 
-    /// Seconds that an attempt of `build` may take.
+    /// Seconds that an attempt of `build` may take; `None` when there is no such build.
     ///
     /// # Errors
-    /// [`BuildsError::NotFound`], failures of the store.
-    pub fn time_limit(&self, build: BuildId) -> Result<u32, BuildsError> {
-        Ok(self
-            .get(build)?
-            .definition()
-            .timeout_seconds
-            .unwrap_or(DEFAULT_TIMEOUT_SECONDS))
+    /// Failures of the store.
+    pub fn time_limit(&self, build: BuildId) -> Result<Option<u32>, BuildsError> {
+        let record = self.storage.read(|rtxn| load_if_there(rtxn, build))?;
+        let limit = |record: BuildRecord| record.definition().timeout_seconds;
+        Ok(record.map(|record| limit(record).unwrap_or(DEFAULT_TIMEOUT_SECONDS)))
     }
 
     /// The leases of one agent.
@@ -70,7 +71,7 @@ impl Builds {
     }
 
     /// Gives up one lease because its agent is gone: `infra_lost`, and queued again where retries are left. Does nothing when the lease
-    /// is no longer held.
+    /// is no longer held; a lease under which its build does not run is only taken away.
     ///
     /// # Errors
     /// Failures of the store.
@@ -83,17 +84,13 @@ impl Builds {
                 if present.is_none_or(|present| present.fence != held.lease.fence) {
                     return Ok(None);
                 }
-                let mut record = load(wtxn, held.lease.build)?;
-                end_attempt(
-                    wtxn,
-                    &mut record,
-                    Fact::AgentLost,
-                    Some(reason.clone()),
-                    now,
-                )?;
+                if let Some(mut record) = running_under(wtxn, held)? {
+                    let fact = Fact::AgentLost;
+                    end_attempt(wtxn, &mut record, fact, Some(reason.clone()), now)?;
+                }
                 Ok::<_, BuildsError>(Some(Lost {
-                    build: record.id,
-                    number: record.number,
+                    build: held.lease.build,
+                    number: held.number,
                 }))
             })
             .await?;
@@ -123,8 +120,12 @@ impl Builds {
                 } else {
                     Fact::Declined
                 };
-                let mut record = load(wtxn, lease.build)?;
-                end_attempt(wtxn, &mut record, fact, Some(reason.clone()), now)
+                match running_under(wtxn, held)? {
+                    Some(mut record) => {
+                        end_attempt(wtxn, &mut record, fact, Some(reason.clone()), now)
+                    }
+                    None => Ok(()),
+                }
             })
             .await?;
         self.wake();
@@ -153,6 +154,21 @@ impl Builds {
             Ok(taken)
         })
     }
+}
+
+/// The build of a lease that is held. When it does not run under it (in a state that was saved from a damaged disk it may be lost, or
+/// older), nothing is left to end: the lease goes, so that its agent has its slot back.
+fn running_under(wtxn: &WriteTxn, held: HeldLease) -> Result<Option<BuildRecord>, BuildsError> {
+    let HeldLease { agent, lease, .. } = held;
+    let record = load_if_there(wtxn, lease.build)?.filter(|record| {
+        record.state == BuildState::Running
+            && record.agent == Some(agent)
+            && (record.attempt, record.fence) == (lease.attempt, lease.fence)
+    });
+    if record.is_none() {
+        LEASES.write(wtxn)?.remove(&(agent, lease.build))?;
+    }
+    Ok(record)
 }
 
 pub(super) fn held(

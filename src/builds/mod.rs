@@ -39,7 +39,7 @@ mod view;
 mod rules_tests;
 
 pub use batch::{AppliedBatch, Entry, JournalBatch};
-pub use checks::Fault;
+pub use checks::{Fault, words as plain_words};
 pub use claim::AgentSlots;
 pub use error::BuildsError;
 pub use gate::set_gates;

@@ -5,6 +5,8 @@ use testhide_protocol::BuildId;
 /// A build that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Waiting {
+    /// Its place: the number of its build.
+    pub number: u64,
     pub build: BuildId,
     /// All of these must be among the agent's labels.
     pub labels: Vec<String>,
@@ -18,7 +20,7 @@ pub(super) fn pick<'a>(
     waiting: impl IntoIterator<Item = &'a Waiting>,
     labels: &[String],
     name: &str,
-) -> Option<BuildId> {
+) -> Option<&'a Waiting> {
     let mut second_choice = None;
     for entry in waiting {
         if !entry
@@ -29,9 +31,9 @@ pub(super) fn pick<'a>(
             continue;
         }
         if entry.avoid.as_deref() != Some(name) {
-            return Some(entry.build);
+            return Some(entry);
         }
-        second_choice.get_or_insert(entry.build);
+        second_choice.get_or_insert(entry);
     }
     second_choice
 }
@@ -112,6 +114,7 @@ mod tests {
             proptest::option::of(Just("one".to_owned())),
         )
             .prop_map(|(build, labels, avoid)| Waiting {
+                number: 1,
                 build: BuildId::from_bytes(build),
                 labels,
                 avoid,
@@ -124,7 +127,7 @@ mod tests {
             let labels = vec!["linux".to_owned()];
             let can = |entry: &&Waiting| entry.labels.iter().all(|label| label == "linux" || label == "one");
             let first = list.iter().filter(can).find(|entry| entry.avoid.is_none()).or(list.iter().find(can));
-            prop_assert_eq!(pick(&list, &labels, "one"), first.map(|entry| entry.build));
+            prop_assert_eq!(pick(&list, &labels, "one"), first);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::claim::assignment;
 use super::error::BuildsError;
 use super::lose::HeldLease;
-use super::store::{ATTEMPTS, Builds, LEASES, load};
+use super::store::{ATTEMPTS, Builds, LEASES, load_if_there};
 use crate::logs;
 use testhide_protocol::AgentId;
 use testhide_protocol::wire::{Assignment, Lease, Resume};
@@ -58,8 +58,8 @@ impl Builds {
         Ok(Resumed { resume, again })
     }
 
-    /// The assignment of a lease that its agent does not know of, to be sent again; `None` when its journal had begun, for then it is
-    /// given up.
+    /// The assignment of a lease that its agent does not know of, to be sent again; `None` when its journal had begun or its build is not
+    /// there, for then it is given up.
     ///
     /// # Errors
     /// Failures of the store.
@@ -68,13 +68,14 @@ impl Builds {
         let (record, begun) = self.storage.read(|rtxn| {
             let attempt = ATTEMPTS.read(rtxn)?.get(&(lease.build, lease.attempt))?;
             let begun = attempt.is_none_or(|attempt| attempt.journal_seq > 0);
-            Ok::<_, BuildsError>((load(rtxn, lease.build)?, begun))
+            let record = load_if_there(rtxn, lease.build)?;
+            Ok::<_, BuildsError>((record.filter(|record| record.fence == lease.fence), begun))
         })?;
-        if begun {
+        let Some(record) = record.filter(|_| !begun) else {
             self.lose(held, "its agent came back without it".to_owned())
                 .await?;
             return Ok(None);
-        }
+        };
         let definition = record.definition();
         Ok(Some(assignment(record, definition)))
     }
@@ -92,6 +93,22 @@ impl Builds {
         });
         Ok(own.map(|attempt| attempt.journal_seq))
     }
+
+    /// The last record that is stored of an attempt whose lease `agent` holds; `None` when it does not hold it.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn journal_of(&self, agent: AgentId, lease: Lease) -> Result<Option<u64>, BuildsError> {
+        self.storage.read(|rtxn| {
+            let held = LEASES.read(rtxn)?.get(&(agent, lease.build))?;
+            if held.is_none_or(|held| held.fence != lease.fence) {
+                return Ok(None);
+            }
+            let attempt = ATTEMPTS.read(rtxn)?.get(&(lease.build, lease.attempt))?;
+            Ok(attempt.map(|attempt| attempt.journal_seq))
+        })
+    }
+
     /// Whether `agent` was given this lease at some time: what it sends under it may be late, but is not made up.
     ///
     /// # Errors

@@ -176,6 +176,14 @@ pub fn load<T: Transaction>(txn: &T, id: BuildId) -> Result<BuildRecord, BuildsE
         .ok_or_else(|| BuildsError::NotFound(id.to_string()))
 }
 
+/// One build, where it is there. Leases and places in the queue of a state that was saved from a damaged disk may have none.
+pub(super) fn load_if_there<T: Transaction>(
+    txn: &T,
+    id: BuildId,
+) -> Result<Option<BuildRecord>, StorageError> {
+    BUILDS.read(txn)?.get(&id)
+}
+
 pub(super) fn save(wtxn: &WriteTxn, record: &BuildRecord) -> Result<(), StorageError> {
     BUILDS.write(wtxn)?.put(&record.id, record)
 }

@@ -140,13 +140,20 @@ impl Follower {
                 .accounts
                 .authenticate(&self.bearer)
                 .map_err(|_| End::NotAuthenticated)?;
-            let heard = tokio::select! {
-                heard = self.feed.hear(&principal, self.after, BATCH, PATIENCE) => heard,
-                frame = socket.recv() => match frame {
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
-                    Some(Ok(_)) => continue,
-                },
-                () = stopping.cancelled() => return Err(End::Closing),
+            let heard = {
+                // One look, whatever the reader sends meanwhile: a look that began cannot be taken back, and each may be long.
+                let hearing = self.feed.hear(&principal, self.after, BATCH, PATIENCE);
+                let mut hearing = std::pin::pin!(hearing);
+                loop {
+                    tokio::select! {
+                        heard = &mut hearing => break heard,
+                        frame = socket.recv() => match frame {
+                            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                            Some(Ok(_)) => {}
+                        },
+                        () = stopping.cancelled() => return Err(End::Closing),
+                    }
+                }
             };
             let heard = heard.map_err(|_| End::Failed)?;
             if stopping.is_cancelled() && heard.events.is_empty() {

@@ -219,6 +219,34 @@ async fn a_record_that_comes_twice_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chunk_that_comes_again_and_again_takes_its_room_once() {
+    let server = TestServer::start().await;
+    let job = server.job("stutter", job_with_script("true")).await;
+    let speaker = RawAgent::enrol(&server, "stutters").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    let lease = line.assigned().await.lease;
+    // Nothing in it repeats.
+    let raw = testhide::kit::random_bytes::<60_000>();
+    let frame = chunk(lease, 1, 0, 60_000, compress_chunk(&raw)).into_data();
+    line.bytes(frame.clone()).await;
+    line.stored(lease, 1).await;
+    let volumes = server.path("data").join("volumes");
+    let size = || {
+        let files = std::fs::read_dir(&volumes).expect("the volumes");
+        let sizes = files.map(|file| file.expect("a file").metadata().expect("its size").len());
+        sizes.sum::<u64>()
+    };
+    let before = size();
+    for _ in 0..300 {
+        line.bytes(frame.clone()).await;
+        line.stored(lease, 1).await;
+    }
+    let grown = size() - before;
+    assert!(grown < 4_000_000, "by {grown} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_of_a_newer_agent_takes_its_place_and_changes_nothing() {
     let server = TestServer::start().await;
     let job = server.job("newer", job_with_script("true")).await;

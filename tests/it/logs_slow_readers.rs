@@ -1,11 +1,12 @@
 //! Readers that do not read: they are dropped, and go on where they were. The facts waited for are the server's own counts of readers.
 
-use crate::support::{TestServer, job_with_script};
+use crate::support::{RawAgent, TestServer, job_with_script, started};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use std::time::Duration;
 use testhide_protocol::BuildId;
 use testhide_protocol::api::{Event, EventRecord};
+use testhide_protocol::wire::FileKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -229,4 +230,34 @@ async fn a_download_that_is_not_read_ends_and_its_rest_is_fetched() {
     log.extend(rest.body);
     assert!(log == whole);
     agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_not_read_has_a_counted_place_and_loses_it() {
+    let server = TestServer::start_with(&IMPATIENT).await;
+    let job = server.job("files", job_with_script("true")).await;
+    let speaker = RawAgent::enrol(&server, "one").await;
+    let (mut line, _) = speaker.connect(vec![]).await;
+    server.trigger(&job, json!({})).await;
+    let lease = line.assigned().await.lease;
+    let bytes = vec![b'x'; 20_000_000];
+    line.record(lease, 1, started(0)).await;
+    line.file(lease, 2, FileKind::Artifact, "large.bin", &bytes)
+        .await;
+    line.stored(lease, 2).await;
+    let files = server.root.get("/builds/1/artifacts").await.json();
+    let id = files["items"][0]["id"].as_str().expect("an id").to_owned();
+    let viewers = server.app.logs.viewers();
+    let ask = format!(
+        "GET /api/v3/artifacts/{id} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+        server.root.token()
+    );
+    let mut slow = narrow(&server).await;
+    slow.write_all(ask.as_bytes()).await.expect("it is sent");
+    let mut answer = vec![0; 4096];
+    slow.read_exact(&mut answer)
+        .await
+        .expect("an answer begins");
+    assert_eq!(viewers.downloading(), 1);
+    until(|| viewers.downloading() == 0).await;
 }

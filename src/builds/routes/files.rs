@@ -47,6 +47,8 @@ pub(super) async fn list_artifacts(
         (status = 200, description = "bytes", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 401, description = "no valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "no such artifact for the caller", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "too many downloads of this account", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "too many downloads", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn get_artifact(
@@ -78,12 +80,14 @@ pub(super) async fn get_artifact(
             format!("\"{}\"", crate::kit::to_hex(&record.file.blake3)),
         ),
     ];
-    let reader = builds.artifacts.open(&record);
     let viewers = builds.logs.viewers().clone();
-    let body = streamed(viewers, reader, |mut reader| {
+    // Held until the last byte has left: each download has a part of its file in memory.
+    let seat = viewers.download_seat(principal.user)?;
+    let reader = builds.artifacts.open(&record);
+    let body = streamed(viewers, (reader, seat), |(mut reader, seat)| {
         reader
             .next_part()
-            .map(|part| part.map(|bytes| (bytes, reader)))
+            .map(|part| part.map(|bytes| (bytes, (reader, seat))))
     });
     Ok((headers, Body::from_stream(body)).into_response())
 }

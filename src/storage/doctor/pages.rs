@@ -222,7 +222,15 @@ impl Pages {
         walked.expected = root.rows;
         // Pages still to be read, the next one last.
         let mut waiting = vec![(root.page, root.check, 0)];
+        // A tree has no more pages than its file; one that somebody wove into itself has no end.
+        let mut left = self.bytes / PAGE;
         while let Some((number, check, depth)) = waiting.pop() {
+            let Some(fewer) = left.checked_sub(1) else {
+                let what = "its pages lead to each other again and again";
+                walked.damage.push(what.to_owned());
+                break;
+            };
+            left = fewer;
             match self.node((number, check), root.widths, depth) {
                 Ok(Node::Leaf(leaf)) => {
                     for (key, value) in leaf.rows() {
@@ -415,4 +423,58 @@ fn root_of(bytes: &[u8], widths: Widths) -> Option<Root> {
         rows: u64::from_le_bytes(*rows),
         widths,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::backends::InMemoryBackend;
+
+    /// A page of two children, both the page `below`.
+    fn twice(below: u64, check: u128) -> Vec<u8> {
+        let mut page = vec![BRANCH, 0];
+        page.extend(1u16.to_le_bytes());
+        page.extend([0; 4]);
+        page.extend([check.to_le_bytes(), check.to_le_bytes()].concat());
+        page.extend([below.to_le_bytes(), below.to_le_bytes()].concat());
+        let end = u32::try_from(page.len() + 4).unwrap();
+        page.extend(end.to_le_bytes());
+        page
+    }
+
+    #[test]
+    fn a_tree_that_is_woven_into_itself_ends() {
+        let mut leaf = vec![LEAF, 0];
+        leaf.extend(1u16.to_le_bytes());
+        leaf.extend([12u32.to_le_bytes(), 12u32.to_le_bytes()].concat());
+        let mut check = XxHash3_128::oneshot(&leaf);
+        let mut pages = vec![leaf];
+        for below in 0..60 {
+            let page = twice(below, check);
+            check = XxHash3_128::oneshot(&page);
+            pages.push(page);
+        }
+        let backend = InMemoryBackend::new();
+        let count = u64::try_from(pages.len()).unwrap();
+        backend.set_len(PAGE * (count + 1)).unwrap();
+        for (number, page) in (1u64..).zip(&pages) {
+            backend.write(PAGE * number, page).unwrap();
+        }
+        let pages = Pages::new(Box::new(backend)).unwrap();
+        let root = Root {
+            page: count - 1,
+            check,
+            rows: 1,
+            widths: Widths::default(),
+        };
+        let table = TableFound {
+            name: "woven".to_owned(),
+            root: Some(root),
+        };
+        let walked = pages
+            .walk(&table, |_, _| Ok::<_, StorageError>(()))
+            .unwrap();
+        assert!(walked.rows > 0, "{walked:?}");
+        assert_eq!(walked.damage.len(), 1, "{walked:?}");
+    }
 }

@@ -31,7 +31,7 @@ pub struct ViewerLimits {
     pub waiting: usize,
     /// Of one account.
     pub waiting_of_account: usize,
-    /// Downloads of logs at once: each holds a piece of a log in memory.
+    /// Downloads of logs and files at once: each holds a piece in memory.
     pub downloads: usize,
     /// Of one account.
     pub downloads_of_account: usize,
@@ -135,7 +135,7 @@ impl Viewers {
         self.0.waiting.taken()
     }
 
-    /// Downloads of logs at this moment.
+    /// Downloads of logs and files at this moment.
     #[must_use]
     pub fn downloading(&self) -> usize {
         self.0.downloads.taken()
