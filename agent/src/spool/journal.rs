@@ -85,9 +85,11 @@ pub(crate) struct Journal {
     compressor: zstd::bulk::Compressor<'static>,
     /// One record's bytes, kept so that appending allocates nothing.
     scratch: Vec<u8>,
-    /// Tests fill the disk with it.
+    /// Whether the end is written, told or not.
+    has_end: bool,
+    /// What tests do to its disk.
     #[cfg(test)]
-    disk_is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    disk: std::sync::Arc<super::trial::Disk>,
 }
 
 impl Journal {
@@ -155,8 +157,9 @@ impl Journal {
             left: Vec::new(),
             compressor,
             scratch: Vec::new(),
+            has_end: false,
             #[cfg(test)]
-            disk_is_full: std::sync::Arc::default(),
+            disk: std::sync::Arc::default(),
         };
         journal.publish(false)?;
         Ok(journal)
@@ -256,9 +259,12 @@ impl Journal {
     /// Appends what was made for this place, and tells of it.
     ///
     /// # Errors
-    /// When the disk refuses it; the journal is as it was before, and the same may be tried again.
+    /// When the disk refuses it; the same may be tried again, and is appended once.
     pub(super) fn append(&mut self, encoded: &Encoded) -> Result<(), SpoolError> {
-        self.write(encoded)?;
+        // A disk that copies on write may refuse even what is overwritten: the record is there then, and nobody knows of it.
+        if self.place != encoded.after {
+            self.write(encoded)?;
+        }
         self.publish(false)
     }
 
@@ -271,6 +277,14 @@ impl Journal {
         end: AttemptEnd,
         message: Option<String>,
     ) -> Result<(), SpoolError> {
+        if !self.has_end {
+            self.write_end(end, message)?;
+            self.has_end = true;
+        }
+        self.publish(true)
+    }
+
+    fn write_end(&mut self, end: AttemptEnd, message: Option<String>) -> Result<(), SpoolError> {
         let record = self.encode_record(&RecordBody::Ended {
             end,
             message,
@@ -285,7 +299,7 @@ impl Journal {
             self.cut_back();
             return Err(error);
         }
-        self.publish(true)
+        Ok(())
     }
 
     /// Makes durable what is appended.
@@ -302,6 +316,8 @@ impl Journal {
         self.left.clear();
         let path = self.dir.segment(self.first);
         self.file.sync_data().map_err(SpoolError::at(&path))?;
+        #[cfg(test)]
+        self.disk.synced(self.place.seq);
         self.dirty_since = None;
         Ok(())
     }
@@ -374,7 +390,7 @@ impl Journal {
     /// On a full disk a part of what is written gets there.
     #[cfg(test)]
     fn write_scratch(&mut self) -> std::io::Result<()> {
-        if !self.disk_is_full.load(std::sync::atomic::Ordering::Relaxed) {
+        if !self.disk.is_full() {
             return self.file.write_all(&self.scratch);
         }
         self.file
@@ -382,10 +398,10 @@ impl Journal {
         Err(std::io::ErrorKind::StorageFull.into())
     }
 
-    /// While this is true, the disk is full.
+    /// Its disk, for a test.
     #[cfg(test)]
-    pub(crate) fn disk_is_full(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
-        std::sync::Arc::clone(&self.disk_is_full)
+    pub(crate) fn disk(&self) -> std::sync::Arc<super::trial::Disk> {
+        std::sync::Arc::clone(&self.disk)
     }
 
     /// Takes back what is after the last record. Where even this fails, the torn tail is found by its checksum at the next
@@ -403,6 +419,8 @@ impl Journal {
             log_bytes: self.place.log_bytes,
             ended,
         };
+        #[cfg(test)]
+        self.disk.tell().map_err(SpoolError::at(self.dir.path()))?;
         self.slot
             .write(&progress.to_bytes())
             .map_err(SpoolError::at(self.dir.path()))

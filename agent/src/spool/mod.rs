@@ -27,6 +27,8 @@ mod reader;
 mod recovery;
 mod room;
 mod slot;
+#[cfg(test)]
+mod trial;
 mod writer;
 
 pub use boot::Boot;
@@ -41,4 +43,6 @@ pub(crate) use order::{Order, Settings};
 pub(crate) use reader::{Entry, Reader};
 pub(crate) use recovery::{Recovered, Stored, Survival, recover, recover_cut, survival};
 pub(crate) use room::Room;
+#[cfg(test)]
+pub(crate) use trial::Disk;
 pub(crate) use writer::{JournalWriter, Patience};
