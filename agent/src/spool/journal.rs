@@ -312,10 +312,14 @@ impl Journal {
         }
         for file in &self.left {
             file.sync_data().map_err(SpoolError::at(self.dir.path()))?;
+            #[cfg(test)]
+            self.disk.synced_segment();
         }
         self.left.clear();
         let path = self.dir.segment(self.first);
         self.file.sync_data().map_err(SpoolError::at(&path))?;
+        #[cfg(test)]
+        self.disk.synced_segment();
         #[cfg(test)]
         self.disk.synced(self.place.seq);
         self.dirty_since = None;

@@ -11,6 +11,7 @@ pub(crate) struct Disk {
     full: AtomicBool,
     refuses_to_tell: AtomicUsize,
     synced: Mutex<Vec<u64>>,
+    synced_segments: AtomicUsize,
 }
 
 impl Disk {
@@ -38,6 +39,15 @@ impl Disk {
             Ok(_) => Err(io::ErrorKind::StorageFull.into()),
             Err(_) => Ok(()),
         }
+    }
+
+    pub(super) fn synced_segment(&self) {
+        self.synced_segments.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many files were synced.
+    pub(crate) fn synced_segments(&self) -> usize {
+        self.synced_segments.load(Ordering::SeqCst)
     }
 
     pub(super) fn synced(&self, seq: u64) {

@@ -232,6 +232,21 @@ fn nothing_is_deleted_that_the_server_does_not_have() {
 }
 
 #[test]
+fn a_sync_reaches_the_segments_that_were_left() {
+    let scratch = Scratch::new();
+    let (_spool, journal) = scratch.open_journal(lease(1));
+    let mut journal = journal.with_segments_of(1);
+    for synced in [3, 6] {
+        for byte in 0..3 {
+            append(&mut journal, &Item::Output(vec![byte], 0));
+        }
+        journal.sync().unwrap();
+        // Beginning with the second time, the last segment of the time before is one that was left.
+        assert_eq!(journal.disk().synced_segments(), synced + synced / 6);
+    }
+}
+
+#[test]
 fn a_removed_spool_is_gone_even_if_the_removal_was_cut_short() {
     let scratch = Scratch::new();
     let (spool, mut journal) = scratch.open_journal(lease(1));
