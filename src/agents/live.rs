@@ -213,6 +213,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_new_session_ends_its_ghost_and_outlives_it() {
+        let live = Live::new(Clock::manual(Timestamp(0)));
+        let agent = AgentId::generate();
+        let kicks = [CancellationToken::new(), CancellationToken::new()];
+        let come =
+            |kick: &CancellationToken| live.open(agent, "one".to_owned(), Vec::new(), kick.clone());
+        let ghost = come(&kicks[0]);
+        assert!(!kicks[0].is_cancelled());
+        come(&kicks[1]);
+        assert!(kicks[0].is_cancelled() && !kicks[1].is_cancelled());
+        assert!(!live.close(agent, ghost));
+        assert_eq!(live.state(agent), "online");
+    }
+
+    #[test]
     fn an_agent_that_comes_and_goes_is_told_once_a_minute() {
         let clock = Clock::manual(Timestamp(0));
         let live = Live::new(clock.clone());

@@ -35,6 +35,7 @@ pub(crate) struct InspectedAttempt {
     pub(crate) state: BuildState,
     pub(crate) ended_by_agent: bool,
     pub(crate) reason: Option<String>,
+    pub(crate) journal_seq: u64,
 }
 
 impl Builds {
@@ -80,6 +81,7 @@ impl Builds {
                     state: record.state,
                     ended_by_agent: record.ended_by_agent(),
                     reason: record.reason,
+                    journal_seq: record.journal_seq,
                 });
             }
             for row in LEASES.read(rtxn)?.all()? {

@@ -90,11 +90,11 @@ pub(crate) struct Journal {
     compressor: zstd::bulk::Compressor<'static>,
     /// One record's bytes, kept so that appending allocates nothing.
     scratch: Vec<u8>,
-    /// Tests fill the disk with it.
+    /// Whether the end is written, told or not.
+    has_end: bool,
+    /// What tests do to its disk.
     #[cfg(test)]
-    disk_is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    #[cfg(test)]
-    progress_is_refused: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    disk: std::sync::Arc<super::trial::Disk>,
 }
 
 impl Journal {
@@ -165,10 +165,9 @@ impl Journal {
             is_torn: false,
             compressor,
             scratch: Vec::new(),
+            has_end: false,
             #[cfg(test)]
-            disk_is_full: std::sync::Arc::default(),
-            #[cfg(test)]
-            progress_is_refused: std::sync::Arc::default(),
+            disk: std::sync::Arc::default(),
         };
         journal.publish(false)?;
         Ok(journal)
@@ -268,11 +267,13 @@ impl Journal {
     /// Appends what was made for this place, and tells of it.
     ///
     /// # Errors
-    /// When the disk refuses it; the journal is as it was before, and the same may be tried again.
+    /// When the disk refuses it; the same may be tried again, and is appended once.
     pub(super) fn append(&mut self, encoded: &Encoded) -> Result<(), SpoolError> {
-        let before = self.place;
-        self.write(encoded)?;
-        self.publish(false).inspect_err(|_| self.take_back(before))
+        // A disk that copies on write may refuse even what is overwritten: the record is there then, and nobody knows of it.
+        if self.place != encoded.after {
+            self.write(encoded)?;
+        }
+        self.publish(false)
     }
 
     /// Appends the attempt's end, syncs, and only then lets delivery see it.
@@ -284,6 +285,14 @@ impl Journal {
         end: AttemptEnd,
         message: Option<String>,
     ) -> Result<(), SpoolError> {
+        if !self.has_end {
+            self.write_end(end, message)?;
+            self.has_end = true;
+        }
+        self.publish(true)
+    }
+
+    fn write_end(&mut self, end: AttemptEnd, message: Option<String>) -> Result<(), SpoolError> {
         let record = self.encode_record(&RecordBody::Ended {
             end,
             message,
@@ -291,8 +300,7 @@ impl Journal {
         });
         let before = self.place;
         self.write(&record)?;
-        let told = self.sync().and_then(|()| self.publish(true));
-        told.inspect_err(|_| self.take_back(before))
+        self.sync().inspect_err(|_| self.take_back(before))
     }
 
     /// Makes durable what is appended.
@@ -305,6 +313,8 @@ impl Journal {
         }
         for file in &self.left {
             file.sync_data().map_err(SpoolError::at(self.dir.path()))?;
+            #[cfg(test)]
+            self.disk.synced_segment();
         }
         self.left.clear();
         let path = self.dir.segment(self.first);
@@ -313,6 +323,10 @@ impl Journal {
             sync_folder(self.dir.path())?;
             self.has_new_name = false;
         }
+        #[cfg(test)]
+        self.disk.synced_segment();
+        #[cfg(test)]
+        self.disk.synced(self.place.seq);
         self.dirty_since = None;
         Ok(())
     }
@@ -393,7 +407,7 @@ impl Journal {
     /// On a full disk a part of what is written gets there.
     #[cfg(test)]
     fn write_scratch(&mut self) -> std::io::Result<()> {
-        if !self.disk_is_full.load(std::sync::atomic::Ordering::Relaxed) {
+        if !self.disk.is_full() {
             return self.file.write_all(&self.scratch);
         }
         self.file
@@ -403,23 +417,17 @@ impl Journal {
 
     #[cfg(test)]
     fn refuse_if_full(&self) -> Result<(), SpoolError> {
-        if self.disk_is_full.load(std::sync::atomic::Ordering::Relaxed) {
+        if self.disk.is_full() {
             let full = std::io::ErrorKind::StorageFull.into();
             return Err(SpoolError::at(self.dir.path())(full));
         }
         Ok(())
     }
 
-    /// While this is true, no progress can be told: a disk that copies what it overwrites can be too full for that.
+    /// Its disk, for a test.
     #[cfg(test)]
-    pub(crate) fn progress_is_refused(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
-        std::sync::Arc::clone(&self.progress_is_refused)
-    }
-
-    /// While this is true, the disk is full.
-    #[cfg(test)]
-    pub(crate) fn disk_is_full(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
-        std::sync::Arc::clone(&self.disk_is_full)
+    pub(crate) fn disk(&self) -> std::sync::Arc<super::trial::Disk> {
+        std::sync::Arc::clone(&self.disk)
     }
 
     /// Takes back the record that was written last, of which nobody was told.
@@ -446,19 +454,13 @@ impl Journal {
     }
 
     fn publish(&self, ended: bool) -> Result<(), SpoolError> {
-        #[cfg(test)]
-        if self
-            .progress_is_refused
-            .load(std::sync::atomic::Ordering::Relaxed)
-        {
-            let full = std::io::ErrorKind::StorageFull.into();
-            return Err(SpoolError::at(self.dir.path())(full));
-        }
         let progress = Progress {
             seq: self.place.seq,
             log_bytes: self.place.log_bytes,
             ended,
         };
+        #[cfg(test)]
+        self.disk.tell().map_err(SpoolError::at(self.dir.path()))?;
         self.slot
             .write(&progress.to_bytes())
             .map_err(SpoolError::at(self.dir.path()))

@@ -29,6 +29,8 @@ mod recovery;
 mod room;
 mod segment;
 mod slot;
+#[cfg(test)]
+mod trial;
 mod writer;
 
 pub use boot::Boot;
@@ -43,4 +45,6 @@ pub(crate) use order::{Order, Settings};
 pub(crate) use reader::{Entry, Reader};
 pub(crate) use recovery::{Recovered, Stored, Survival, recover, recover_cut, survival};
 pub(crate) use room::Room;
+#[cfg(test)]
+pub(crate) use trial::Disk;
 pub(crate) use writer::{JournalWriter, Patience};

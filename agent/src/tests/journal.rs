@@ -202,6 +202,51 @@ fn a_record_whose_file_went_with_the_machine_is_cut_off() {
 }
 
 #[test]
+fn nothing_is_deleted_that_the_server_does_not_have() {
+    let scratch = Scratch::new();
+    let (spool, journal) = scratch.open_journal(lease(1));
+    let mut journal = journal.with_segments_of(1);
+    for byte in 0..4 {
+        append(&mut journal, &Item::Output(vec![byte], 0));
+    }
+    let dir = spool.dir();
+    let check = |seq: u64, expected: &[u64]| {
+        spool.begin_delivery(seq).unwrap();
+        assert_eq!(dir.segments().unwrap(), expected, "behind {seq}");
+    };
+    check(0, &[1, 2, 3, 4]);
+    check(1, &[2, 3, 4]);
+    check(3, &[4]);
+    check(4, &[4]);
+    for number in 0..2 {
+        spool.has_sent_file(5 + 2 * u64::from(number), number);
+        spool.has_passed_segment(4 + 2 * u64::from(number), 6 + 2 * u64::from(number));
+    }
+    let check = |seq: u64, expected: &[std::path::PathBuf]| {
+        assert_eq!(spool.delivered(seq), expected, "up to {seq}");
+    };
+    check(4, &[]);
+    check(5, &[spool.file(0)]);
+    check(6, &[dir.segment(4)]);
+    check(8, &[spool.file(1), dir.segment(6)]);
+}
+
+#[test]
+fn a_sync_reaches_the_segments_that_were_left() {
+    let scratch = Scratch::new();
+    let (_spool, journal) = scratch.open_journal(lease(1));
+    let mut journal = journal.with_segments_of(1);
+    for synced in [3, 6] {
+        for byte in 0..3 {
+            append(&mut journal, &Item::Output(vec![byte], 0));
+        }
+        journal.sync().unwrap();
+        // Beginning with the second time, the last segment of the time before is one that was left.
+        assert_eq!(journal.disk().synced_segments(), synced + synced / 6);
+    }
+}
+
+#[test]
 fn a_removed_spool_is_gone_even_if_the_removal_was_cut_short() {
     let scratch = Scratch::new();
     let (spool, mut journal) = scratch.open_journal(lease(1));

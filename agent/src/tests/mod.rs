@@ -1,5 +1,6 @@
 //! What the tests of this crate share, and the tests that need more than one part.
 
+mod durable;
 mod journal;
 mod recovery;
 mod room;

@@ -1,7 +1,6 @@
 //! A journal that has no room: it waits, and nothing is dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use testhide_protocol::Timestamp;
 use testhide_protocol::api::Stream;
@@ -12,7 +11,7 @@ use testhide_protocol::wire::{
 use super::{Scratch, lease, within};
 use crate::clock::WorkClock;
 use crate::spool::{
-    Entry, Journal, JournalWriter, Patience, RawChunk, Reader, Room, Spool, delete,
+    Disk, Entry, Journal, JournalWriter, Patience, RawChunk, Reader, Room, Spool, delete,
 };
 
 /// Room of the attempts here.
@@ -50,16 +49,14 @@ struct Attempt {
     spool: Arc<Spool>,
     clock: WorkClock,
     writer: JournalWriter,
-    disk_is_full: Arc<std::sync::atomic::AtomicBool>,
-    progress_is_refused: Arc<std::sync::atomic::AtomicBool>,
+    disk: Arc<Disk>,
 }
 
 impl Attempt {
     fn new(lease: Lease, room: u64) -> Self {
         let scratch = Scratch::new();
         let (spool, journal): (_, Journal) = scratch.open_journal(lease);
-        let (disk_is_full, progress_is_refused) =
-            (journal.disk_is_full(), journal.progress_is_refused());
+        let disk = journal.disk();
         let journal = journal.with_segments_of(ROOM / 4);
         let (clock, room) = (WorkClock::start(), Room::of(spool.dir().clone(), room));
         let writer = JournalWriter::start(journal, room, clock.clone(), |error| panic!("{error}"));
@@ -68,8 +65,7 @@ impl Attempt {
             spool,
             clock,
             writer,
-            disk_is_full,
-            progress_is_refused,
+            disk,
         }
     }
 
@@ -194,7 +190,7 @@ async fn a_full_disk_is_waited_for_and_leaves_no_hole() {
     let attempt = Attempt::new(lease(1), u64::MAX);
     attempt.writer.chunk(chunk(0)).await;
     attempt.writer.sync().await.unwrap();
-    attempt.disk_is_full.store(true, Ordering::Relaxed);
+    attempt.disk.fill(true);
     let writer = attempt.writer.clone();
     let writing = tokio::spawn(async move {
         writer.chunk(chunk(1)).await;
@@ -206,7 +202,7 @@ async fn a_full_disk_is_waited_for_and_leaves_no_hole() {
         writer.end(AttemptEnd::Passed, None).await
     });
     within(attempt.clock.paused()).await;
-    attempt.disk_is_full.store(false, Ordering::Relaxed);
+    attempt.disk.fill(false);
     within(writing).await.unwrap().unwrap();
     let mut delivery = Delivery::of(&attempt);
     delivery.deliver(&attempt.spool);
@@ -220,9 +216,49 @@ async fn a_full_disk_is_waited_for_and_leaves_no_hole() {
 }
 
 #[tokio::test]
+async fn a_record_that_could_not_be_told_of_is_there_once() {
+    let attempt = Attempt::new(lease(1), u64::MAX);
+    attempt.disk.refuse_to_tell(1);
+    attempt.writer.chunk(chunk(0)).await;
+    attempt.writer.sync().await.unwrap();
+    attempt.disk.refuse_to_tell(2);
+    let end = attempt.writer.end(AttemptEnd::Passed, None);
+    within(end).await.unwrap();
+    let entries = super::entries(&attempt.spool);
+    let ends = |entry: &&Entry| matches!(entry, Entry::Record(RecordBody::Ended { .. }));
+    assert_eq!(entries.iter().filter(ends).count(), 1);
+    let mut delivery = Delivery::of(&attempt);
+    delivery.deliver(&attempt.spool);
+    assert!(delivery.output == chunk(0).bytes);
+    assert!(attempt.spool.progress().ended);
+}
+
+#[tokio::test]
+async fn output_is_durable_after_a_second_though_nobody_asks() {
+    let attempt = Attempt::new(lease(1), u64::MAX);
+    attempt.writer.chunk(chunk(0)).await;
+    within(async {
+        while attempt.disk.syncs() != [1] {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_end_is_durable_before_anybody_hears_of_it() {
+    let attempt = Attempt::new(lease(1), u64::MAX);
+    attempt.writer.chunk(chunk(0)).await;
+    attempt.writer.end(AttemptEnd::Passed, None).await.unwrap();
+    attempt.spool.look();
+    assert!(attempt.spool.progress().ended);
+    assert_eq!(attempt.disk.syncs().last(), Some(&2));
+}
+
+#[tokio::test]
 async fn a_full_disk_keeps_no_agent_from_ending() {
     let attempt = Attempt::new(lease(1), u64::MAX);
-    attempt.disk_is_full.store(true, Ordering::Relaxed);
+    attempt.disk.fill(true);
     let writer = attempt.writer.clone();
     let ending = tokio::spawn(async move { writer.end(AttemptEnd::Interrupted, None).await });
     within(attempt.clock.paused()).await;
@@ -259,13 +295,13 @@ async fn a_file_goes_when_all_output_before_it_is_delivered() {
             attempt.writer.chunk(chunk(number)).await;
         }
         attempt.writer.sync().await.unwrap();
-        attempt.disk_is_full.store(is_full, Ordering::Relaxed);
+        attempt.disk.fill(is_full);
         let writer = attempt.writer.clone();
         let file = tokio::task::spawn_blocking(move || writer.wait_for_file(bytes, || false));
         within(attempt.clock.paused()).await;
         attempt.writer.sync().await.unwrap();
         assert!(!file.is_finished());
-        attempt.disk_is_full.store(false, Ordering::Relaxed);
+        attempt.disk.fill(false);
         let mut delivery = Delivery::of(&attempt);
         let taken = within(async {
             while !file.is_finished() {
@@ -281,14 +317,14 @@ async fn a_file_goes_when_all_output_before_it_is_delivered() {
 #[tokio::test]
 async fn a_record_that_cannot_be_told_of_is_written_once() {
     let attempt = Attempt::new(lease(1), u64::MAX);
-    attempt.progress_is_refused.store(true, Ordering::Relaxed);
+    attempt.disk.refuse_to_tell(usize::MAX);
     let writer = attempt.writer.clone();
     let writing = tokio::spawn(async move {
         writer.chunk(chunk(0)).await;
         writer.end(AttemptEnd::Passed, None).await
     });
     within(attempt.clock.paused()).await;
-    attempt.progress_is_refused.store(false, Ordering::Relaxed);
+    attempt.disk.refuse_to_tell(0);
     within(writing).await.unwrap().unwrap();
     let mut delivery = Delivery::of(&attempt);
     delivery.deliver(&attempt.spool);
@@ -299,10 +335,10 @@ async fn a_record_that_cannot_be_told_of_is_written_once() {
 async fn an_end_that_cannot_be_told_of_is_written_once() {
     let scratch = Scratch::new();
     let (spool, mut journal) = scratch.open_journal(lease(1));
-    let refused = journal.progress_is_refused();
-    refused.store(true, Ordering::Relaxed);
+    let refused = journal.disk();
+    refused.refuse_to_tell(usize::MAX);
     assert!(journal.end(AttemptEnd::Passed, None).unwrap_err().is_full());
-    refused.store(false, Ordering::Relaxed);
+    refused.refuse_to_tell(0);
     journal.end(AttemptEnd::Passed, None).unwrap();
     assert_eq!(super::entries(&spool).len(), 1);
     assert!(spool.progress().ended);

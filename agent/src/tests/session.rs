@@ -460,6 +460,27 @@ async fn every_record_arrives_once_and_in_order_however_often_the_line_breaks() 
 }
 
 #[tokio::test]
+async fn an_attempt_is_kept_until_its_very_end_is_acknowledged() {
+    let mut server = Server::start().await;
+    let agent = server.agent();
+    let mut connection = server.welcome().await;
+    let work = assignment(lease(6), vec![script("true")]);
+    let lease = work.lease;
+    connection.assign(&work).await;
+    while server.end_of(&lease).is_none() {
+        server.take(&mut connection).await.unwrap();
+    }
+    let seq = server.seq(&lease) - 1;
+    connection.send(ServerMessage::Ack { lease, seq }).await;
+    // A heartbeat comes after the message was understood.
+    while !matches!(server.take(&mut connection).await, Ok(None)) {}
+    drop(connection);
+    assert_eq!(server.welcome().await.holding, [lease]);
+    agent.stop().await.unwrap();
+    assert_eq!(server.spools(), 0);
+}
+
+#[tokio::test]
 async fn a_folder_of_allure_results_is_one_report() {
     let mut server = Server::start().await;
     let steps = vec![

@@ -6,8 +6,10 @@
 use super::server::Server;
 use super::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use testhide_protocol::api::{BuildState, Event, StepState};
 use testhide_protocol::{AgentId, BuildId};
+use tokio::time::Instant;
 
 /// Events that are read at once.
 const BATCH: usize = 256;
@@ -20,6 +22,10 @@ pub(super) struct Ledger {
     lives: BTreeMap<BuildId, Life>,
     /// Capacity of each agent.
     capacities: BTreeMap<AgentId, usize>,
+    /// Silence after which an agent is lost.
+    lost_after: Duration,
+    /// When the present server began: it counts nobody's silence from before.
+    server_began: Instant,
 }
 
 /// A build as its events tell.
@@ -48,12 +54,14 @@ enum State {
 }
 
 impl Ledger {
-    pub(super) fn new(trace: Trace) -> Self {
+    pub(super) fn new(trace: Trace, lost_after: Duration) -> Self {
         Self {
             trace,
             seq: 0,
             lives: BTreeMap::new(),
             capacities: BTreeMap::new(),
+            lost_after,
+            server_began: Instant::now(),
         }
     }
 
@@ -100,7 +108,8 @@ impl Ledger {
     }
 
     /// A server came back: it must know everything that one before it has shown.
-    pub(super) fn comes_back(&self, server: &Server) {
+    pub(super) fn comes_back(&mut self, server: &Server) {
+        self.server_began = Instant::now();
         match server.events.last() {
             Ok(last) if last >= self.seq => {}
             Ok(last) => self.trace.fail(format!(
@@ -153,11 +162,15 @@ impl Ledger {
                 let text = format!("build {number} attempt {attempt} is lost");
                 let is_legal = life.state == State::Running && life.attempt == *attempt;
                 require(is_legal, || format!("{text} in {:?}", life.state))?;
-                self.trace.line(text);
+                self.trace.line(text.clone());
                 life.lost += 1;
                 life.state = State::Queued;
-                life.ended
-                    .insert(*attempt, stored(server, *build, *attempt));
+                let end = stored(server, *build, *attempt);
+                let is_early = self.server_began.elapsed() < self.lost_after;
+                require(!(is_early && end.contains("silent for")), || {
+                    format!("{text}, and nobody had the time to come back")
+                })?;
+                life.ended.insert(*attempt, end);
             }
             Event::BuildFinished {
                 build,
@@ -172,11 +185,15 @@ impl Ledger {
                 require(is_legal && life.attempt == *attempt, || {
                     format!("{text} in {:?}", life.state)
                 })?;
-                self.trace.line(text);
+                self.trace.line(text.clone());
                 life.state = State::Finished;
                 life.status = Some(*status);
-                life.ended
-                    .insert(*attempt, stored(server, *build, *attempt));
+                let end = stored(server, *build, *attempt);
+                let is_early = self.server_began.elapsed() < self.lost_after;
+                require(!(is_early && end.contains("silent for")), || {
+                    format!("{text}, and nobody had the time to come back")
+                })?;
+                life.ended.insert(*attempt, end);
             }
             Event::StepChanged {
                 build,

@@ -14,5 +14,6 @@ mod round;
 mod runner;
 mod script;
 mod server;
+mod stale;
 mod trace;
 mod world;

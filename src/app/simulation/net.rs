@@ -54,6 +54,8 @@ struct Link {
     agent: usize,
     up: Pipe,
     down: Pipe,
+    /// Something between the two has forgotten it: the agent hears that, the server nothing any more.
+    forgotten: bool,
 }
 
 #[derive(Default)]
@@ -95,6 +97,11 @@ impl Pipe {
 }
 
 impl Link {
+    /// Whether the end that sends this way is told that there is no such connection.
+    fn is_gone_for(&self, sends: Way) -> bool {
+        self.forgotten && sends == Way::Up
+    }
+
     fn pipe(&mut self, way: Way) -> &mut Pipe {
         match way {
             Way::Up => &mut self.up,
@@ -202,6 +209,19 @@ impl Net {
         }
     }
 
+    /// Something on the way forgets every connection of an agent, as a router does that was started anew: the agent is told so, and the
+    /// server believes that the connection is there.
+    pub(super) fn forget(&self, agent: usize) {
+        let mut state = self.0.state.lock();
+        for link in state.links.values_mut().filter(|link| link.agent == agent) {
+            link.forgotten = true;
+            for pipe in [&mut link.up, &mut link.down] {
+                pipe.silent = true;
+                pipe.wake();
+            }
+        }
+    }
+
     /// Connects an agent with the server. Waits while a way is cut, as a kernel does that hears nothing.
     pub(super) async fn connect(&self, agent: usize) -> io::Result<Stream> {
         loop {
@@ -228,6 +248,7 @@ impl Net {
             agent,
             up: Pipe::default(),
             down: Pipe::default(),
+            forgotten: false,
         };
         state.links.insert(number, link);
         drop(state);
@@ -283,7 +304,10 @@ impl AsyncRead for Stream {
         let shared = self.net.0.clone();
         let mut state = shared.state.lock();
         let is_cut = |state: &State, agent| state.cut.contains(&(agent, way));
-        let Some(agent) = state.links.get(&number).map(|link| link.agent) else {
+        let sends = self.sends;
+        let link = state.links.get(&number);
+        let Some(agent) = link.and_then(|link| (!link.is_gone_for(sends)).then_some(link.agent))
+        else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         };
         let cut = is_cut(&state, agent);
@@ -349,8 +373,9 @@ impl AsyncWrite for Stream {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         };
         let agent = link.agent;
+        let is_gone = link.is_gone_for(self.sends);
         let pipe = link.pipe(self.sends);
-        if pipe.broken || pipe.closed {
+        if is_gone || pipe.broken || pipe.closed {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let (unread, silent) = (pipe.unread, pipe.silent);

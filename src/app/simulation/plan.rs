@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::net::Way;
+use super::stale::Stale;
 use std::time::Duration;
 use testhide_protocol::api::AgentMode;
 
@@ -79,6 +80,10 @@ pub(super) enum Action {
     Disconnect {
         agent: usize,
     },
+    /// Its connection is gone, and the server does not know.
+    Forget {
+        agent: usize,
+    },
     AgentGoes {
         agent: usize,
         how: Going,
@@ -100,6 +105,11 @@ pub(super) enum Action {
         mended: Duration,
     },
     DiskIsFree,
+    /// An answer that nobody may give comes for one of the attempts.
+    Answer {
+        nth: usize,
+        stale: Stale,
+    },
 }
 
 impl Action {
@@ -186,6 +196,10 @@ impl Plan {
             let nth = dice.index(0..usize::try_from(builds).expect("a small number"));
             plan.at_some_time(dice, Action::Cancel { nth });
         }
+        for _ in 0..dice.within(0..4) {
+            let (nth, stale) = (dice.index(0..1_000), dice.pick(&Stale::ALL));
+            plan.at_some_time(dice, Action::Answer { nth, stale });
+        }
         for _ in 0..dice.within(0..13) {
             let fault = plan.fault(dice, patient);
             plan.at_some_time(dice, fault);
@@ -208,7 +222,7 @@ impl Plan {
             1 | 2 => dice.millis(1_000..20_000),
             _ => dice.millis(20_000..150_000),
         };
-        match dice.within(0..21) {
+        match dice.within(0..23) {
             0 | 1 => Action::ServerGoes {
                 how: Going::Killed,
                 back: away,
@@ -274,6 +288,7 @@ impl Plan {
                 access: dice.within(1..400),
                 mended: away,
             },
+            20 | 21 => Action::Forget { agent },
             _ if agent > 0 => Action::Remove { agent },
             _ => Action::Disconnect { agent },
         }

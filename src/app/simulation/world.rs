@@ -8,6 +8,7 @@ use super::machine::Machine;
 use super::net::Net;
 use super::plan::{Action, Going, Plan};
 use super::server::Server;
+use super::stale;
 use super::trace::Trace;
 use crate::accounts::Principal;
 use crate::builds::StartRequest;
@@ -66,7 +67,7 @@ impl World {
         let server = Server::start(&disk, &net, &clock, plan.lost_after);
         let server = server.expect("an empty disk opens");
         let jobs = server.set_up(&plan.jobs).await;
-        let mut ledger = Ledger::new(trace.clone());
+        let mut ledger = Ledger::new(trace.clone(), plan.lost_after);
         let mut machines = Vec::new();
         for (number, agent) in plan.agents.iter().enumerate() {
             let dice = dice.branch(100 + number as u64);
@@ -217,6 +218,7 @@ impl World {
             }
             Action::Mend { agent } => self.net.mend(agent),
             Action::Disconnect { agent } => self.net.disconnect(agent),
+            Action::Forget { agent } => self.net.forget(agent),
             Action::AgentGoes { agent, how, back } => {
                 if self.machines[agent].go(how).await {
                     self.later(back, Action::AgentComes { agent });
@@ -233,6 +235,11 @@ impl World {
                 self.later(mended, Action::DiskIsFree);
             }
             Action::DiskIsFree => self.disk.has_room_again(),
+            Action::Answer { nth, stale } => {
+                if let Some(server) = &self.server {
+                    stale::answer(server, &self.trace, nth, stale).await;
+                }
+            }
         }
     }
 
