@@ -94,9 +94,12 @@ async fn read_only(server: &TestServer) {
 /// Hears how the server ends a session.
 async fn ending(line: &mut Line) -> ServerMessage {
     loop {
-        match line.hear().await {
-            end @ (ServerMessage::GoAway { .. } | ServerMessage::Refused { .. }) => return end,
-            _ => {}
+        let heard = line.hear().await;
+        if matches!(
+            heard,
+            ServerMessage::GoAway { .. } | ServerMessage::Refused { .. }
+        ) {
+            return heard;
         }
     }
 }

@@ -539,7 +539,7 @@ async fn chatter_and_reconnecting_have_a_bound() {
         match answer {
             ServerMessage::Welcome { .. } => welcomed += 1,
             ServerMessage::Refused { code, retry, .. } => {
-                assert_eq!((code.as_str(), retry), ("over_rate", true))
+                assert_eq!((code.as_str(), retry), ("over_rate", true));
             }
             other => panic!("{other:?}"),
         }

@@ -69,7 +69,7 @@ fn damage(path: &Path, text: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_directory_is_whole_and_stays_as_it_is() {
-    let (_home, dir) = directory().await;
+    let (_home, dir) = Box::pin(directory()).await;
     let before = every_byte(&dir);
     let (code, answer) = doctor(&dir);
     assert_eq!(code, Some(0), "{answer}");
@@ -86,7 +86,7 @@ async fn a_whole_directory_is_whole_and_stays_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_state_is_named_and_the_rest_is_saved() {
-    let (home, dir) = directory().await;
+    let (home, dir) = Box::pin(directory()).await;
     damage(&dir.join("state.redb"), b"build_finished");
     let before = every_byte(&dir);
     let (code, answer) = doctor(&dir);
@@ -113,7 +113,7 @@ async fn a_damaged_state_is_named_and_the_rest_is_saved() {
         why.contains("--salvage") && why.contains("table `events`"),
         "{why}"
     );
-    assert!(!std::path::Path::new(&file).exists());
+    assert!(!Path::new(&file).exists());
     let saved = testhide(&["backup", &file, "--data-dir", &dir, "--salvage"]);
     let text = String::from_utf8_lossy(&saved.stdout).into_owned();
     assert_eq!(saved.status.code(), Some(1), "{text}");
@@ -129,7 +129,7 @@ async fn a_damaged_state_is_named_and_the_rest_is_saved() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_volume_is_named_with_the_rows_that_need_it() {
-    let (home, dir) = directory().await;
+    let (home, dir) = Box::pin(directory()).await;
     damage(&dir.join("volumes/0001.redb"), b"an unusual message");
     let (code, answer) = doctor(&dir);
     assert_eq!(code, Some(1), "{answer}");

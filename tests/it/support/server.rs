@@ -57,6 +57,14 @@ impl TestServer {
         environment: &[(&str, &str)],
         disk: Option<Arc<AtomicU64>>,
     ) -> Self {
+        Box::pin(Self::made(clock, environment, disk)).await
+    }
+
+    async fn made(
+        clock: Clock,
+        environment: &[(&str, &str)],
+        disk: Option<Arc<AtomicU64>>,
+    ) -> Self {
         testhide_agent::install_crypto();
         let dir = tempfile::tempdir().expect("a directory");
         let data = dir.path().join("data");
